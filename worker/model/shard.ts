@@ -1,0 +1,67 @@
+// What a loaded stretch of a model can do. A whole model is the shard of all its layers.
+
+import type { LayerRange } from '#core/pipeline/layer-range.ts'
+import type { ModelConfig } from '#core/formats/model-config.ts'
+
+/**
+ * The kernel family a step runs in. `decode` takes one to eight columns and computes each as if it were alone;
+ * `prefill` takes up to `PREFILL_CHUNK` columns with another reduction order. A replay must use the same family
+ * and the same chunks.
+ */
+export type StepFamily = 'prefill' | 'decode'
+
+/** Columns of one prefill step, at most. Fixed, so that every node cuts a prompt at the same places. */
+export const PREFILL_CHUNK = 128
+/** Columns of one decode step, at most. */
+export const DECODE_COLUMNS = 8
+
+/** Which result the shard with the head hands back for the last column. */
+export type OutputKind =
+  /** The arg-max, found on the GPU: 8 bytes come back. */
+  | 'token'
+  /** The `TOP_CANDIDATES` largest logits with their ids, largest first, ties by lower id. */
+  | 'top'
+  /** Every logit. */
+  | 'logits'
+
+export const TOP_CANDIDATES = 256
+
+export type StepInput =
+  | { readonly tokens: Uint32Array }
+  /** `[columns, width]`, row-major f32. */
+  | { readonly hidden: Float32Array }
+
+export type StepOutput =
+  | { readonly kind: 'hidden'; readonly hidden: Float32Array<ArrayBuffer> }
+  | { readonly kind: 'token'; readonly token: number }
+  | { readonly kind: 'top'; readonly ids: Uint32Array<ArrayBuffer>; readonly logits: Float32Array<ArrayBuffer> }
+  | { readonly kind: 'logits'; readonly logits: Float32Array<ArrayBuffer> }
+
+export interface Shard {
+  readonly config: ModelConfig
+  readonly range: LayerRange
+  /** Whether it holds the embedding (first layer is its own) and the final norm and head (last layer is its own). */
+  readonly hasEmbedding: boolean
+  readonly hasHead: boolean
+  /** Bytes on the GPU: weights, and what one session of `contextLength` positions adds. */
+  readonly weightBytes: number
+  sessionBytes(contextLength: number): number
+  /** Opens a KV cache for `contextLength` positions. Throws `GPU_OUT_OF_MEMORY`. */
+  openSession(contextLength: number): Promise<ShardSession>
+  dispose(): void
+}
+
+export interface ShardSession {
+  readonly contextLength: number
+  /** Positions now in the KV cache. */
+  readonly length: number
+  /**
+   * Runs one step on the positions from `length` on. `output` is asked for on the shard with the head only; `none`
+   * skips the head (all prefill chunks but the last). Steps are queued: they run in the order they were called.
+   * Throws `CONTEXT_FULL`, `GPU_LOST`, `BAD_ARGUMENT`.
+   */
+  step(input: StepInput, family: StepFamily, output: OutputKind | 'none'): Promise<StepOutput | undefined>
+  /** Forgets every position from `length` on. */
+  trim(length: number): void
+  dispose(): void
+}
