@@ -38,6 +38,8 @@ export interface NodeApi {
 export interface NodeSettings {
   /** `ws://…/signal`; absent when the page came without a server. */
   readonly serverUrl?: string
+  /** Address that relative model addresses are resolved against, and that invite links begin with. */
+  readonly pageUrl: string
   /** Models the page offers: built-in ones, the server's folder and the public catalogue. */
   readonly catalogue: readonly CatalogueEntry[]
   /** Room to join at once, from the invite link. */
@@ -47,6 +49,7 @@ export interface NodeSettings {
 export interface CatalogueEntry {
   readonly id: string
   readonly title: string
+  /** Absolute, or relative to the page (built-in models and the server's own), so that every node of a server can use it. */
   readonly url: string
   readonly origin: 'built-in' | 'server' | 'catalogue'
   readonly sizeBytes: number
