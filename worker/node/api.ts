@@ -46,6 +46,19 @@ export interface NodeSettings {
   readonly invite?: string
 }
 
+/** The first message from a page to its worker; both ports are transferred with it. */
+export interface NodeBoot {
+  readonly settings: NodeSettings
+  /** Which of this browser's identities the tab has claimed, from 0 on. */
+  readonly slot: number
+  /** The worker answers `NodeApi` calls here. */
+  readonly api: MessagePort
+  /** `ToPage` and `FromPage` pass here. */
+  readonly links: MessagePort
+}
+
+export type { FromPage, ToPage } from '../net/page-port.ts'
+
 export interface CatalogueEntry {
   readonly id: string
   readonly title: string
