@@ -3,7 +3,7 @@
 
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
-import { CHROMIUM_ARGS, findChromium } from './test/setup/chromium.js'
+import { CHROMIUM_ARGS, findChromium } from './signaling-server/cli/chromium.ts'
 
 const node = (name: string, timeout = 20_000) => ({
   test: {

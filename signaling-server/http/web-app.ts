@@ -1,0 +1,65 @@
+// Serves the built web app. A request is looked up in the list of files that were built, so no address can name
+// anything outside that folder.
+
+import { readdir } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import { respondWithFile, type FileRequest } from './file-response.ts'
+
+export interface WebApp {
+  /** The response for an address's decoded path, or null where the app has no such file. */
+  respond(request: FileRequest, path: string): Promise<Response | null>
+}
+
+// Inline scripts and eval stay forbidden. Style attributes are allowed because templates set widths and colours with
+// them. Models come from any address a person names, hence the open connect-src.
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "script-src 'self'",
+  "worker-src 'self'",
+  "style-src 'self'",
+  "style-src-attr 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "connect-src 'self' blob: data: http: https: ws: wss:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** Vite puts a content hash into the names under assets/, so those never change under one name. */
+const HASHED = /^\/assets\/.+-[\w-]{8,}\.\w+$/
+
+/** Serves the files of `folder`, which is listed again when a path is unknown (a rebuild renames the assets). */
+export function createWebApp(folder: string): WebApp {
+  let files = new Map<string, string>()
+
+  async function find(path: string): Promise<string | undefined> {
+    const name = path === '/' ? '/index.html' : path
+    if (!files.has(name)) files = await listFiles(folder)
+    return files.get(name)
+  }
+
+  return {
+    async respond(request, path) {
+      const file = await find(path)
+      if (file === undefined) return null
+      return respondWithFile(request, file, {
+        'Cache-Control': HASHED.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache',
+        'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+        'Cross-Origin-Resource-Policy': 'same-origin',
+      })
+    },
+  }
+}
+
+async function listFiles(folder: string): Promise<Map<string, string>> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => [])
+  return new Map(
+    entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => {
+        const path = join(entry.parentPath, entry.name)
+        return ['/' + relative(folder, path).split(sep).join('/'), path]
+      }),
+  )
+}
