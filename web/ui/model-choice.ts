@@ -1,0 +1,66 @@
+// Which models there are to choose from: the node's own list, and what peers can answer with.
+
+import type { ModelState, NodeState } from '../../worker/node/api.ts'
+import { joinNames, nodeName } from './node-names.ts'
+
+/** Every model of the node, then those that only peers hold. */
+export function listModels(state: NodeState): readonly ModelState[] {
+  const known = new Set(state.models.map((model) => model.id))
+  const remote = new Map<string, ModelState>()
+  for (const peer of state.peers) {
+    for (const { id, title } of peer.models) {
+      if (known.has(id)) continue
+      remote.set(id, {
+        id,
+        title,
+        origin: 'peer',
+        url: null,
+        licence: null,
+        sizeBytes: 0,
+        storedBytes: 0,
+        status: 'listed',
+        progress: 0,
+        secondsLeft: null,
+        error: null,
+        config: null,
+      })
+    }
+  }
+  return [...state.models, ...remote.values()]
+}
+
+/** Names of the peers that answer with the model at once. */
+export function holdersOf(state: NodeState, modelId: string): readonly string[] {
+  return state.peers
+    .filter((peer) => peer.link === 'open' && peer.models.some((model) => model.id === modelId))
+    .map((peer) => nodeName(state, peer.id))
+}
+
+/** Whether a message can be sent to it at once, by this tab or through a peer. */
+export function canAnswer(state: NodeState, model: ModelState): boolean {
+  return model.status === 'ready' || holdersOf(state, model.id).length > 0
+}
+
+/** Whether it can be loaded here without fetching anything large first. */
+export function isAtHand(model: ModelState): boolean {
+  return model.origin === 'built-in' || (model.sizeBytes > 0 && model.storedBytes >= model.sizeBytes)
+}
+
+/** One line on where a model stands. */
+export function describeModel(state: NodeState, model: ModelState): string {
+  const holders = holdersOf(state, model.id)
+  if (model.status === 'ready') return 'in use'
+  if (model.status === 'fetching') return 'downloading'
+  if (model.status === 'loading') return 'loading'
+  if (holders.length > 0) return `${joinNames(holders)} ${holders.length === 1 ? 'answers' : 'answer'} with it`
+  if (model.origin === 'built-in') return 'comes with the page'
+  if (isAtHand(model)) return 'stored in this browser'
+  if (model.storedBytes > 0) return 'partly downloaded'
+  return {
+    server: 'on this server',
+    catalogue: 'from Hugging Face',
+    url: 'from its address',
+    file: 'from your file',
+    peer: '',
+  }[model.origin]
+}

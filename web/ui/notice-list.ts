@@ -1,0 +1,74 @@
+// Things a person should know now, each until they put it away.
+
+import { css, html, LitElement, nothing } from 'lit'
+import type { Notice } from '../../worker/node/api.ts'
+import { baseStyles } from './base-styles.ts'
+import { icons } from './icons.ts'
+
+export class NoticeList extends LitElement {
+  static override properties = { notices: { attribute: false }, dismissed: { state: true } }
+
+  static override styles = [
+    baseStyles,
+    css`
+      :host {
+        display: block;
+      }
+      li {
+        display: flex;
+        align-items: flex-start;
+        gap: var(--step);
+        padding: 8px 8px 8px 16px;
+        border-bottom: 1px solid var(--line);
+        background: var(--accent-wash);
+        font-size: var(--size-small);
+        line-height: 1.6;
+      }
+      li.error {
+        background: var(--loss-wash);
+        color: var(--loss);
+      }
+      p {
+        flex: 1;
+        padding: 4px 0;
+        min-width: 0;
+        overflow-wrap: anywhere;
+      }
+      button.plain {
+        padding: 4px;
+        color: inherit;
+      }
+    `,
+  ]
+
+  declare notices: readonly Notice[]
+  declare dismissed: ReadonlySet<string>
+
+  constructor() {
+    super()
+    this.notices = []
+    this.dismissed = new Set()
+  }
+
+  override render() {
+    const shown = this.notices.filter((notice) => !this.dismissed.has(notice.id))
+    if (shown.length === 0) return nothing
+    return html`<ul aria-label="Notices">
+      ${shown.map(
+        (notice) =>
+          html`<li class=${notice.level} role=${notice.level === 'error' ? 'alert' : 'status'}>
+            <p>${notice.message}</p>
+            <button class="plain" aria-label="Put this notice away" @click=${() => this.dismiss(notice.id)}>
+              ${icons.close}
+            </button>
+          </li>`,
+      )}
+    </ul>`
+  }
+
+  private dismiss(id: string): void {
+    this.dismissed = new Set(this.dismissed).add(id)
+  }
+}
+
+customElements.define('notice-list', NoticeList)

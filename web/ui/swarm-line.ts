@@ -1,0 +1,62 @@
+// The swarm in one quiet line: who is here, how much of the model is held, how fast it answers.
+
+import { css, html, LitElement, nothing } from 'lit'
+import type { NodeState } from '../../worker/node/api.ts'
+import { baseStyles } from './base-styles.ts'
+import { countOf, formatRate } from './format.ts'
+
+export class SwarmLine extends LitElement {
+  static override properties = { state: { attribute: false } }
+
+  static override styles = [
+    baseStyles,
+    css`
+      :host {
+        display: block;
+        min-width: 0;
+        color: var(--ink-soft);
+        font-size: var(--size-small);
+        line-height: 1.5;
+      }
+      p {
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+      }
+    `,
+  ]
+
+  declare state: NodeState | null
+
+  constructor() {
+    super()
+    this.state = null
+  }
+
+  override render() {
+    const state = this.state
+    if (!state) return html`<p role="status">starting this tab’s node…</p>`
+    const open = state.peers.filter((peer) => peer.link === 'open').length
+    const joining = state.peers.filter((peer) => peer.link === 'connecting').length
+    const broken = state.peers.filter((peer) => peer.link === 'interrupted').length
+    const { placement, speed, server } = state
+    const held = placement?.stages
+      .filter((stage) => stage.status === 'ready')
+      .reduce((sum, stage) => sum + stage.range.last - stage.range.first, 0)
+    return html`<p role="status" class="figure">
+      ${open === 0 ? 'only you' : html`you + ${countOf(open, 'node')}`}${
+        joining ? html` · ${joining} joining` : nothing
+      }${broken ? html` · <span class="loss">${broken} not answering</span>` : nothing}${
+        placement ? html` · ${held} of ${placement.layers} layers held` : nothing
+      }${speed ? html` · ${formatRate(speed.totalMs)}` : nothing}${
+        server.state === 'closed'
+          ? html` · <span class="loss">server unreachable</span>`
+          : server.state === 'connecting'
+            ? html` · finding the server`
+            : nothing
+      }
+    </p>`
+  }
+}
+
+customElements.define('swarm-line', SwarmLine)
