@@ -1,0 +1,100 @@
+// A stand-in for a loaded shard whose arithmetic is exact, so that a test can tell what a pipeline did to it: each layer
+// mixes the hidden state with its number and with everything its cache has seen.
+
+import type { ModelConfig } from '#core/formats/model-config.ts'
+import type { LayerRange } from '#core/pipeline/layer-range.ts'
+import { CentramError } from '#core/errors.ts'
+import type { Shard, ShardSession, StepOutput } from '../../../worker/model/shard.ts'
+
+export const FAKE_CONFIG: ModelConfig = {
+  family: 'llama',
+  name: 'fake',
+  vocabularySize: 97,
+  contextLength: 4096,
+  width: 8,
+  layers: 6,
+  heads: 1,
+  kvHeads: 1,
+  headDim: 8,
+  ffnWidth: 8,
+  normEpsilon: 1e-5,
+  tiedHead: true,
+}
+
+export interface FakeShard extends Shard {
+  readonly openSessions: Set<ShardSession>
+  disposed: boolean
+  /** Makes the next step reject with this. */
+  failNext: CentramError | null
+}
+
+const PRIME = 65_521
+
+export function createFakeShard(range: LayerRange): FakeShard {
+  const { width, vocabularySize, layers } = FAKE_CONFIG
+  const hasHead = range.last === layers
+  const shard: FakeShard = {
+    config: FAKE_CONFIG,
+    range,
+    hasEmbedding: range.first === 0,
+    hasHead,
+    weightBytes: (range.last - range.first) * 100,
+    sessionBytes: (contextLength) => contextLength,
+    openSessions: new Set(),
+    disposed: false,
+    failNext: null,
+    async openSession(contextLength) {
+      let caches = Array.from({ length: range.last - range.first }, () => [] as number[])
+      let queue: Promise<unknown> = Promise.resolve()
+      const session: ShardSession = {
+        contextLength,
+        get length() {
+          return caches[0]?.length ?? 0
+        },
+        step(input, _family, output) {
+          const run = async (): Promise<StepOutput | undefined> => {
+            await Promise.resolve()
+            if (shard.failNext) throw shard.failNext
+            let hidden =
+              'hidden' in input
+                ? Float32Array.from(input.hidden)
+                : Float32Array.from([...input.tokens].flatMap((token) => new Array<number>(width).fill(token + 1)))
+            for (const [index, cache] of caches.entries()) {
+              hidden = hidden.map((value, at) => {
+                if (at % width === 0) cache.push(((cache.at(-1) ?? 0) * 31 + value) % PRIME)
+                return (value * (range.first + index + 2) + (cache.at(-1) ?? 0) + (at % width)) % PRIME
+              })
+            }
+            if (!hasHead) return { kind: 'hidden', hidden }
+            if (output === 'none') return undefined
+            const last = hidden.slice(-width)
+            const logits = Float32Array.from({ length: vocabularySize }, (_, id) => {
+              return last.reduce((sum, value, at) => (sum + value * ((id + at) % 13)) % PRIME, 0)
+            })
+            const order = Uint32Array.from(logits.keys()).sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b)
+            if (output === 'token') return { kind: 'token', token: order[0] ?? 0 }
+            if (output === 'logits') return { kind: 'logits', logits }
+            return {
+              kind: 'top',
+              ids: order.slice(0, 8),
+              logits: Float32Array.from(order.slice(0, 8), (id) => logits[id] ?? 0),
+            }
+          }
+          const running = queue.then(run)
+          queue = running.catch(() => undefined)
+          return running
+        },
+        trim(length) {
+          caches = caches.map((cache) => cache.slice(0, length))
+        },
+        dispose: () => shard.openSessions.delete(session),
+      }
+      shard.openSessions.add(session)
+      return session
+    },
+    dispose() {
+      shard.disposed = true
+    },
+  }
+  return shard
+}
