@@ -10,6 +10,8 @@ import { canAnswer, describeModel, isAtHand, listModels } from './model-choice.t
 import './progress-bar.ts'
 
 export class ModelList extends LitElement {
+  static readonly tag = 'model-list'
+
   static override properties = {
     api: { attribute: false },
     state: { attribute: false },
@@ -321,4 +323,4 @@ export class ModelList extends LitElement {
   }
 }
 
-customElements.define('model-list', ModelList)
+customElements.define(ModelList.tag, ModelList)

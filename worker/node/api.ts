@@ -159,6 +159,8 @@ export interface ModelState {
   readonly secondsLeft: number | null
   readonly error: { readonly code: ErrorCode; readonly message: string } | null
   readonly config: ModelConfig | null
+  /** False where the model ships no chat template: it only continues a text. Absent until its headers were read. */
+  readonly chat?: boolean
 }
 
 export interface Placement {

@@ -1,0 +1,82 @@
+// How the chat is laid out: the conversation scrolls, the desk with ribbon and message box stays.
+
+import { css } from 'lit'
+
+export const chatStyles = css`
+  :host {
+    display: grid;
+    grid-template-rows: minmax(0, 1fr) auto;
+    min-height: 0;
+    height: 100%;
+  }
+  .column {
+    width: 100%;
+    max-width: calc(var(--column) + 48px);
+    margin: 0 auto;
+    padding: 0 24px;
+  }
+  .scroll {
+    overflow-y: auto;
+    overscroll-behavior: contain;
+    scrollbar-gutter: stable;
+  }
+  .scroll > .column {
+    padding-top: 24px;
+    padding-bottom: 24px;
+  }
+  first-visit {
+    padding-top: clamp(8px, 8vh, 96px);
+  }
+  .top {
+    display: flex;
+    justify-content: flex-end;
+  }
+  .desk {
+    max-height: 70vh;
+    overflow-y: auto;
+    scrollbar-gutter: stable;
+  }
+  .desk > .column {
+    display: grid;
+    gap: 12px;
+    padding-top: 8px;
+    padding-bottom: 16px;
+  }
+  .models {
+    max-height: 50vh;
+    overflow-y: auto;
+    padding: 8px 16px 16px;
+    border: 1px solid var(--line);
+    border-radius: var(--radius);
+    background: var(--paper-raised);
+  }
+  .settings {
+    display: grid;
+    grid-template-columns: repeat(auto-fit, minmax(200px, 1fr));
+    gap: 16px 32px;
+    margin-top: 16px;
+    padding-top: 16px;
+    border-top: 1px solid var(--line);
+    font-size: var(--size-small);
+  }
+  .progress {
+    flex-wrap: nowrap;
+  }
+  .progress progress-bar {
+    flex: 1;
+  }
+  .spread {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    gap: 0 8px;
+  }
+  @media (max-width: 560px) {
+    .column {
+      padding: 0 16px;
+    }
+    .models {
+      padding: 4px 12px 12px;
+    }
+  }
+`
