@@ -122,7 +122,7 @@ function penalise(scores: Scores, penalty: number, tokens: readonly number[] | U
 }
 
 /** Largest logit first, ties by lower id. Throws `GPU_FAILED` when one is not a number. */
-function orderScores({ logits, ids }: Scores): { ids: Uint32Array; logits: Float32Array } {
+export function orderScores({ logits, ids }: Scores): { ids: Uint32Array; logits: Float32Array } {
   if (logits.length === 0 || (ids && ids.length !== logits.length)) {
     throw new CentramError('BAD_ARGUMENT', 'There are no logits to pick a token from.')
   }
