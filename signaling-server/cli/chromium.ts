@@ -39,6 +39,6 @@ export function findChromium(): string {
     chosen
       ? `CENTRAM_CHROMIUM names ${chosen}, and there is no such file.`
       : 'No Chromium found. Install one with `npx playwright install --with-deps chromium` (or `apt-get install chromium`), ' +
-        'or set CENTRAM_CHROMIUM to the path of one.',
+          'or set CENTRAM_CHROMIUM to the path of one.',
   )
 }

@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { errorMessage, CentramError } from '#core/errors.ts'
 import { readVersion } from './project.ts'
+import type { StartOptions } from './start.ts'
 
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
   const program = new Command('centram')
@@ -13,12 +14,14 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   program
     .command('start')
     .description('build the web app where needed, start the server and print its address')
-    .addOption(new Option('--port <number>', 'port to listen on').env('CENTRAM_PORT').argParser(parsePort).default(9740))
+    .addOption(
+      new Option('--port <number>', 'port to listen on').env('CENTRAM_PORT').argParser(parsePort).default(9740),
+    )
     .option('--host <address>', 'address to listen on; 0.0.0.0 for every network', '127.0.0.1')
     .option('--models <folder>', 'folder of model files to offer, besides the cache of `centram model get`')
     .option('--model-file <path>', 'one more model file or Hugging Face folder to offer (repeatable)', collect, [])
     .option('--no-open', 'do not open a browser')
-    .action(async (options) => (await import('./start.ts')).runStart(options))
+    .action(async (options: StartOptions) => (await import('./start.ts')).runStart(options))
 
   try {
     await program.parseAsync([...argv])

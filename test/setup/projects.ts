@@ -1,0 +1,45 @@
+// The kinds of test suites: in Node.js, and inside headless Chromium with WebGPU over SwiftShader.
+
+import { playwright } from '@vitest/browser-playwright'
+import { CHROMIUM_ARGS, locateChromium } from '../../signaling-server/cli/chromium.ts'
+
+export interface ProjectOptions {
+  readonly include: string
+  readonly timeout: number
+  /** Files that each drive browsers run one after the other. */
+  readonly serial?: boolean
+}
+
+export function nodeProject(name: string, { include, timeout, serial = false }: ProjectOptions) {
+  return {
+    test: {
+      name,
+      include: [include],
+      environment: 'node' as const,
+      testTimeout: timeout,
+      hookTimeout: timeout,
+      fileParallelism: !serial,
+    },
+  }
+}
+
+/** Loads without a browser too, since `npm run check` reads this configuration: Playwright complains when it starts. */
+export function browserProject(name: string, { include, timeout }: ProjectOptions) {
+  const executablePath = locateChromium()
+  return {
+    test: {
+      name,
+      include: [include],
+      testTimeout: timeout,
+      hookTimeout: timeout,
+      fileParallelism: false,
+      browser: {
+        enabled: true,
+        headless: true,
+        screenshotFailures: false,
+        provider: playwright({ launchOptions: { ...(executablePath && { executablePath }), args: CHROMIUM_ARGS } }),
+        instances: [{ browser: 'chromium' as const }],
+      },
+    },
+  }
+}
