@@ -256,7 +256,9 @@ def export(model: Toy, corpora: dict[str, dict], steps: int) -> None:
             parts[2] = rename[parts[2]]
         tensors["transformer." + ".".join(parts)] = value.to(torch.float16).contiguous()
     MODEL.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, MODEL / "model.safetensors", metadata={"format": "pt"})
+    # A model's fingerprint covers headers and sizes alone: with this a retrained file has another one.
+    digest = hashlib.sha256(b"".join(tensors[name].numpy().tobytes() for name in sorted(tensors))).hexdigest()
+    save_file(tensors, MODEL / "model.safetensors", metadata={"format": "pt", "sha256_of_weights": digest})
     config = {
         "architectures": ["GPT2LMHeadModel"],
         "model_type": "gpt2",
