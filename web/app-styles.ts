@@ -112,7 +112,12 @@ export const appStyles = css`
       min-height: 48px;
     }
     header {
+      gap: 4px;
       padding: 0 8px 0 16px;
+    }
+    .share span {
+      position: absolute;
+      clip-path: inset(50%);
     }
     .sharing {
       padding: 16px 48px 16px 16px;

@@ -14,7 +14,7 @@ export function gpuTitle(gpu: GpuState): string {
 }
 
 export class GpuCard extends LitElement {
-  static override properties = { state: { attribute: false }, brief: { type: Boolean } }
+  static override properties = { state: { attribute: false } }
 
   static override styles = [
     baseStyles,
@@ -29,6 +29,9 @@ export class GpuCard extends LitElement {
       }
       dt {
         color: var(--ink-soft);
+      }
+      .tabular {
+        font-variant-numeric: tabular-nums;
       }
       dd {
         min-width: 0;
@@ -50,13 +53,10 @@ export class GpuCard extends LitElement {
   ]
 
   declare state: NodeState | null
-  /** Only the name, or the problem. */
-  declare brief: boolean
 
   constructor() {
     super()
     this.state = null
-    this.brief = false
   }
 
   override render() {
@@ -69,20 +69,20 @@ export class GpuCard extends LitElement {
         <p class="soft">Until then this is a light node: it chats with models that other nodes of its room hold.</p>
       </div>`
     }
-    if (gpu.kind === 'starting' || this.brief) return html`<span>${gpuTitle(gpu)}</span>`
+    if (gpu.kind === 'starting') return html`<span>${gpuTitle(gpu)}</span>`
     return html`<dl>
       <dt>Adapter</dt>
       <dd>
         ${gpuTitle(gpu)}${gpu.software ? html` <span class="soft">(software, on the CPU: expect it to be slow)</span>` : nothing}
       </dd>
       <dt>Offers</dt>
-      <dd class="figure">${formatBytes(gpu.budgetBytes)} for weights and caches</dd>
+      <dd class="tabular">${formatBytes(gpu.budgetBytes)} for weights and caches</dd>
       <dt>Reads weights</dt>
-      <dd class="figure">
+      <dd class="tabular">
         ${gpu.bytesPerSecond > 0 ? html`${formatBytes(gpu.bytesPerSecond)}/s, measured` : 'not measured yet'}
       </dd>
       <dt>Largest buffer</dt>
-      <dd class="figure">${formatBytes(gpu.maxBufferBytes)}</dd>
+      <dd class="tabular">${formatBytes(gpu.maxBufferBytes)}</dd>
       <dt>Features</dt>
       <dd class="small mono">${gpu.features.length > 0 ? gpu.features.join(', ') : 'none beyond the basics'}</dd>
     </dl>`

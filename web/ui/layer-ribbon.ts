@@ -102,6 +102,7 @@ export class LayerRibbon extends LitElement {
         background: var(--colour);
       }
       .total {
+        font-variant-numeric: tabular-nums;
         margin-left: auto;
       }
       .empty {
@@ -233,7 +234,7 @@ function renderStretch(stage: Stage) {
 
 function renderTotal(placement: Placement, timing: StepTiming) {
   const compute = timing.computeMs.reduce((sum, ms) => sum + ms, 0)
-  return html`<li class="total figure soft">
+  return html`<li class="total soft">
     compute ${formatMs(compute)}${placement.stages.length > 1 ? html` · wire ${formatMs(timing.networkMs)}` : nothing} ·
     ${formatRate(timing.totalMs)}
   </li>`

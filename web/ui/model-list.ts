@@ -187,12 +187,17 @@ export class ModelList extends LitElement {
     >
       ${this.selected === model.id ? 'Chosen' : 'Chat'}
     </button>`
+    const verb = isAtHand(model) || model.origin === 'file' ? 'Load' : model.storedBytes > 0 ? 'Go on with' : 'Get'
     const stored = model.storedBytes > 0 && model.origin !== 'built-in' && model.origin !== 'file'
     return html`
       ${
         stored || model.status === 'ready'
-          ? html`<button class="plain" @click=${() => this.discard(model)}>
-              ${stored ? 'Delete' : 'Unload'}<span class="visually-hidden"> ${model.title}</span>
+          ? html`<button
+              class="plain"
+              aria-label="${stored ? 'Delete' : 'Unload'} ${model.title}"
+              @click=${() => this.discard(model)}
+            >
+              ${stored ? 'Delete' : 'Unload'}
             </button>`
           : nothing
       }
@@ -201,14 +206,11 @@ export class ModelList extends LitElement {
           ? use
           : html`<button
               ?disabled=${state.gpu.kind !== 'ready'}
+              aria-label="${verb} ${model.title}"
               aria-expanded=${this.opened === model.id}
               @click=${() => this.open(model.id)}
             >
-              ${isAtHand(model) || model.origin === 'file' ? 'Load' : model.storedBytes > 0 ? 'Go on' : 'Get'}<span
-                class="visually-hidden"
-              >
-                ${model.title}</span
-              >
+              ${verb === 'Go on with' ? 'Go on' : verb}
             </button>`
       }
     `

@@ -55,6 +55,9 @@ export class SharePanel extends LitElement {
         gap: var(--step);
         margin-top: 16px;
       }
+      .leave {
+        margin-left: -8px;
+      }
       .stack > * + * {
         margin-top: var(--step);
       }
@@ -147,7 +150,7 @@ export class SharePanel extends LitElement {
             <copy-button .text=${invite}></copy-button>
           </div>
           ${this.renderReach(invite)}
-          <button class="plain" ?disabled=${this.busy} @click=${() => this.act((api) => api.leave())}>
+          <button class="plain leave" ?disabled=${this.busy} @click=${() => this.act((api) => api.leave())}>
             Leave the room
           </button>
         </div>

@@ -19,13 +19,14 @@ export const chatStyles = css`
     overflow-y: auto;
     overscroll-behavior: contain;
     scrollbar-gutter: stable;
+    scrollbar-width: thin;
   }
   .scroll > .column {
     padding-top: 24px;
     padding-bottom: 24px;
   }
   first-visit {
-    padding-top: clamp(8px, 8vh, 96px);
+    padding-top: clamp(0px, 7vh, 88px);
   }
   .top {
     display: flex;
@@ -35,6 +36,7 @@ export const chatStyles = css`
     max-height: 70vh;
     overflow-y: auto;
     scrollbar-gutter: stable;
+    scrollbar-width: thin;
   }
   .desk > .column {
     display: grid;
@@ -72,6 +74,10 @@ export const chatStyles = css`
     gap: 0 8px;
   }
   @media (max-width: 560px) {
+    .scroll,
+    .desk {
+      scrollbar-gutter: auto;
+    }
     .column {
       padding: 0 16px;
     }

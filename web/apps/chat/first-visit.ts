@@ -8,7 +8,7 @@ import { holdersOf, listModels } from '../../ui/model-choice.ts'
 import { joinNames } from '../../ui/node-names.ts'
 import { nodeColour } from '../../ui/node-colours.ts'
 import '../../ui/copy-button.ts'
-import '../../ui/gpu-card.ts'
+import { gpuTitle } from '../../ui/gpu-card.ts'
 
 export class FirstVisit extends LitElement {
   static override properties = { state: { attribute: false } }
@@ -53,6 +53,9 @@ export class FirstVisit extends LitElement {
         margin-right: 8px;
         border-radius: 50%;
       }
+      gpu-card {
+        margin-bottom: 24px;
+      }
       .begin {
         display: flex;
         flex-wrap: wrap;
@@ -93,9 +96,14 @@ export class FirstVisit extends LitElement {
           <span class="dot" style="background: ${nodeColour(state.id)}"></span
           ><span class="mono figure" data-node-id=${state.id}>${formatId(state.id)}</span>
         </dd>
-        <dt>GPU</dt>
-        <dd><gpu-card brief .state=${state}></gpu-card></dd>
+        ${
+          state.gpu.kind === 'none'
+            ? nothing
+            : html`<dt>GPU</dt>
+                <dd>${gpuTitle(state.gpu)}</dd>`
+        }
       </dl>
+      ${state.gpu.kind === 'none' ? html`<gpu-card .state=${state}></gpu-card>` : nothing}
       <div class="begin">
         ${this.renderChat(state)}${this.renderReal(state)}
         <button @click=${() => this.begin('share')}>Invite a device</button>
@@ -123,8 +131,8 @@ export class FirstVisit extends LitElement {
   private renderReal(state: NodeState) {
     const real = smallestReal(state)
     if (!real || state.gpu.kind !== 'ready') return nothing
-    return html`<button @click=${() => this.begin('models', real.id)}>
-      Get ${real.title}<span class="figure soft">${formatBytes(real.sizeBytes)}</span>
+    return html`<button title=${real.title} @click=${() => this.begin('models', real.id)}>
+      Get a real model<span class="figure soft">${formatBytes(real.sizeBytes)}</span>
     </button>`
   }
 

@@ -49,7 +49,7 @@ export class TurnList extends LitElement {
         font-size: var(--size-small);
         color: var(--ink-soft);
       }
-      .broken {
+      .failure {
         margin-top: var(--step);
         padding: 8px 16px;
         border-left: 3px solid var(--loss);
@@ -88,7 +88,7 @@ export class TurnList extends LitElement {
       ${turn.state === 'waiting' ? html`<p class="note" role="status">${describeWait(turn)}</p>` : nothing}
       ${
         turn.failure
-          ? html`<p class="broken" role="alert" data-code=${turn.failure.code}>
+          ? html`<p class="failure" role="alert" data-code=${turn.failure.code}>
               ${turn.failure.message}${turn.text ? ' What was written until then is kept.' : ''}
             </p>`
           : nothing

@@ -145,7 +145,7 @@ export class NodeApp extends LitElement {
         <dd class="id">
           <span class="dot" style="background: ${nodeColour(state.id)}"></span
           ><span class="mono figure" data-node-id=${state.id}>${formatId(state.id)}</span>
-          <copy-button label="Copy all of it" .text=${state.id}></copy-button>
+          <copy-button label="Copy" .text=${state.id}></copy-button>
         </dd>
         <dt>Server</dt>
         <dd>${describeServer(state)}</dd>

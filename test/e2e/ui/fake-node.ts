@@ -1,0 +1,239 @@
+// A node that only plays its part, so that the pages can be looked at in states that are hard to bring about. It stands
+// behind the pages of test/e2e/ui alone; the product never loads it.
+
+import type {
+  GenerateEvent,
+  GenerateResult,
+  GpuState,
+  ModelState,
+  NodeApi,
+  NodeState,
+  PeerState,
+  Stage,
+} from '../../../worker/node/api.ts'
+import { CentramError } from '../../../worker/core/errors.ts'
+
+const SELF = '3fa91c07d2be4488'.repeat(4)
+const ANNA = 'a4520d11c96e73f0'.repeat(4)
+const BEN = '58c7e6019b3d24af'.repeat(4)
+
+const GPU: GpuState = {
+  kind: 'ready',
+  vendor: 'nvidia',
+  architecture: 'ada-lovelace',
+  description: 'NVIDIA GeForce RTX 4070 Laptop GPU',
+  software: false,
+  features: ['shader-f16', 'subgroups', 'timestamp-query'],
+  maxBufferBytes: 2_147_483_648,
+  budgetBytes: 6_400_000_000,
+  bytesPerSecond: 187_000_000_000,
+}
+
+const peer = (id: string, name: string, more: Partial<PeerState> = {}): PeerState => ({
+  id,
+  name,
+  link: 'open',
+  roundTripMs: 3.4,
+  light: false,
+  gpu: 'Apple M2',
+  budgetBytes: 5_200_000_000,
+  bytesPerSecond: 84_000_000_000,
+  models: [],
+  ...more,
+})
+
+const model = (id: string, title: string, sizeBytes: number, more: Partial<ModelState> = {}): ModelState => ({
+  id,
+  title,
+  origin: 'catalogue',
+  url: `https://example.org/${id}.gguf`,
+  licence: 'Apache-2.0',
+  sizeBytes,
+  storedBytes: 0,
+  status: 'listed',
+  progress: 0,
+  secondsLeft: null,
+  error: null,
+  config: null,
+  ...more,
+})
+
+const MODELS: readonly ModelState[] = [
+  model('toy', 'Built-in toy', 1_686_000, { origin: 'built-in', chat: false }),
+  model('smollm2-135m', 'SmolLM2 135M Instruct', 144_811_968),
+  model('smollm2-360m', 'SmolLM2 360M Instruct', 386_405_000),
+  model('qwen2.5-0.5b', 'Qwen2.5 0.5B Instruct', 675_710_000),
+  model('qwen2.5-1.5b', 'Qwen2.5 1.5B Instruct', 1_894_000_000),
+  model('qwen2.5-3b', 'Qwen2.5 3B Instruct', 3_285_000_000, { licence: 'Qwen Research' }),
+]
+
+const stage = (nodeId: string, first: number, last: number, more: Partial<Stage> = {}): Stage => ({
+  nodeId,
+  range: { first, last },
+  bytes: 40_000_000,
+  status: 'ready',
+  progress: 1,
+  ...more,
+})
+
+const alone: NodeState = {
+  id: SELF,
+  name: 'Kim’s laptop',
+  gpu: GPU,
+  server: { url: 'ws://localhost:9740/signal', state: 'open' },
+  room: null,
+  peers: [],
+  models: MODELS,
+  placement: null,
+  speed: null,
+  notices: [],
+}
+
+const shared: NodeState = {
+  ...alone,
+  room: { id: '9c1e', invite: 'http://localhost:9740/#room=7sXJq0mZr2pQvN4kUo1tYw' },
+  peers: [peer(ANNA, 'Anna’s laptop'), peer(BEN, 'Ben’s desktop', { roundTripMs: 11.2, gpu: 'AMD Radeon RX 7600' })],
+  models: MODELS.map((one) =>
+    one.id === 'smollm2-360m' ? { ...one, status: 'ready', progress: 1, storedBytes: one.sizeBytes } : one,
+  ),
+  placement: {
+    modelId: 'smollm2-360m',
+    layers: 32,
+    stages: [stage(SELF, 0, 14), stage(ANNA, 14, 22), stage(BEN, 22, 32)],
+  },
+  speed: { totalMs: 41.3, computeMs: [14.2, 9.6, 8.1], networkMs: 9.4 },
+}
+
+const none = (reason: Extract<GpuState, { kind: 'none' }>['reason'], message: string, remedy: string): GpuState => ({
+  kind: 'none',
+  reason,
+  message,
+  remedy,
+})
+
+export const SCENES: Readonly<Record<string, NodeState>> = {
+  alone,
+  shared,
+  downloading: {
+    ...alone,
+    models: MODELS.map((one) =>
+      one.id === 'smollm2-360m'
+        ? { ...one, status: 'fetching', progress: 0.42, secondsLeft: 74, storedBytes: 160_000_000 }
+        : one.id === 'qwen2.5-0.5b'
+          ? {
+              ...one,
+              status: 'failed',
+              error: {
+                code: 'SOURCE_CORRUPT',
+                message:
+                  'qwen2.5-0.5b.gguf does not have the SHA-256 the catalogue names; what was stored is deleted. Get it again.',
+              },
+            }
+          : one,
+    ),
+  },
+  leaving: {
+    ...shared,
+    placement: {
+      modelId: 'smollm2-360m',
+      layers: 32,
+      stages: [
+        stage(SELF, 0, 14),
+        stage(ANNA, 14, 22, { status: 'lost' }),
+        stage(BEN, 22, 32, { status: 'loading', progress: 0.4 }),
+      ],
+    },
+    peers: [peer(ANNA, 'Anna’s laptop', { link: 'interrupted' }), peer(BEN, 'Ben’s desktop')],
+    notices: [
+      {
+        id: '1',
+        level: 'error',
+        code: 'PEER_LEFT',
+        message: 'Anna’s laptop left; it held layers 15–22 of SmolLM2 360M Instruct.',
+      },
+    ],
+  },
+  light: {
+    ...alone,
+    gpu: none(
+      'no-adapter',
+      'The browser offers WebGPU but found no GPU it may use.',
+      'Turn on graphics acceleration in the browser’s settings and restart it, or update the graphics driver.',
+    ),
+    room: shared.room,
+    peers: [peer(ANNA, 'Anna’s laptop', { models: [{ id: 'smollm2-360m', title: 'SmolLM2 360M Instruct' }] })],
+    server: { url: 'ws://localhost:9740/signal', state: 'open' },
+  },
+  insecure: {
+    ...alone,
+    gpu: none(
+      'insecure-context',
+      'This address is not secure (no HTTPS), so the browser gives the page no GPU and no storage.',
+      'Open it as http://localhost on the machine that serves it, or serve it over HTTPS.',
+    ),
+    server: { url: 'ws://localhost:9740/signal', state: 'closed', reason: 'no answer' },
+  },
+}
+
+const WORDS =
+  'A tide is the slow rise and fall of the sea, and it is mostly the Moon that makes it. The side of the Earth that faces the Moon is pulled a little more than the middle, and the far side a little less, so the water stands high in two places at once. As the Earth turns under them, a coast passes both in a day.'
+
+export function createFakeNode(scene: string): NodeApi {
+  const state = SCENES[scene] ?? alone
+  let stopped = false
+  const fail = scene === 'leaving'
+  return {
+    watch: async (listener) => listener(state),
+    rename: async () => {},
+    addModel: async () => {
+      throw new CentramError(
+        'FORMAT_TRUNCATED',
+        'tiny.gguf: tensor blk.3.ffn_up.weight needs bytes 18,432 to 36,864, but the file ends at 20,000. It was cut off; copy it again.',
+      )
+    },
+    estimateModel: async (id) => {
+      const size = state.models.find((one) => one.id === id)?.sizeBytes ?? 0
+      return { fetchBytes: size, storeBytes: size, gpuBytes: Math.round(size * 1.3), freeStorageBytes: 11_200_000_000 }
+    },
+    loadModel: async () => {},
+    cancelLoad: async () => {},
+    unloadModel: async () => {},
+    removeModel: async () => {},
+    share: async () => 'http://localhost:9740/#room=7sXJq0mZr2pQvN4kUo1tYw',
+    join: async () => {
+      throw new CentramError('BAD_ARGUMENT', 'This is not an invite link. It begins with http and has #room= in it.')
+    },
+    leave: async () => {},
+    async generate(_request, listener): Promise<GenerateResult> {
+      stopped = false
+      const timing = state.speed ?? { totalMs: 30, computeMs: [30], networkMs: 0 }
+      const words = WORDS.split(/(?<= )/)
+      let text = ''
+      for (const [index, word] of words.entries()) {
+        await new Promise((resolve) => setTimeout(resolve, 12))
+        if (fail && index === 24)
+          throw new CentramError('PEER_LEFT', 'Anna’s laptop left in the middle of this answer; it held layers 15–22.')
+        if (stopped) break
+        text += word
+        const event: GenerateEvent = { type: 'token', token: index, text: word, timing }
+        listener(event)
+      }
+      return {
+        text,
+        tokens: words.map((_, index) => index),
+        promptTokens: 12,
+        finish: stopped ? 'cancelled' : 'end',
+        prefillMs: 120,
+        msPerToken: timing.totalMs,
+        computeMs: timing.computeMs,
+        networkMs: timing.networkMs,
+        bytesSent: 0,
+        stages: state.placement?.stages ?? [],
+        logitsDigests: [],
+      }
+    },
+    stop: async () => {
+      stopped = true
+    },
+  }
+}
