@@ -1,0 +1,87 @@
+// Every family and format against logits that transformers computed on the same weights.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { GpuContext } from '../../../worker/gpu/context.ts'
+import { BASE_PROFILE, shapesOf, type KernelKind } from '../../../worker/gpu/profile.ts'
+import type { Shard } from '../../../worker/model/shard.ts'
+import { expectClose, FIXTURES, loadFixture, loadWhole, openGpu, stepTokens, type Fixture } from './fixture.ts'
+
+let gpu: GpuContext
+beforeAll(async () => {
+  gpu = await openGpu()
+})
+afterAll(() => gpu.dispose())
+
+test('there is a fixture of every family in both formats', () => {
+  expect(FIXTURES.length).toBeGreaterThanOrEqual(11)
+  for (const family of ['gpt2', 'llama', 'qwen2', 'qwen3']) {
+    for (const format of ['hf', 'gguf']) {
+      expect(FIXTURES.some((name) => name.startsWith(`${family}-${format}`))).toBe(true)
+    }
+  }
+})
+
+describe.each(FIXTURES)('%s', (name) => {
+  let fixture: Fixture
+  let shard: Shard
+  beforeAll(async () => {
+    fixture = await loadFixture(name)
+    shard = await loadWhole(gpu, fixture.model)
+  })
+  afterAll(() => shard?.dispose())
+
+  test('decode gives the logits of every position', async () => {
+    const session = await shard.openSession(32)
+    for (const [index, token] of fixture.prompt.entries()) {
+      const { logits } = await stepTokens(session, [token], 'decode', 'logits')
+      expectClose(logits, fixture.logits[index] ?? new Float32Array(0))
+    }
+    session.dispose()
+  })
+
+  test('prefill gives the logits of the last position, also over two chunks', async () => {
+    const session = await shard.openSession(fixture.model.config.contextLength)
+    const short = await stepTokens(session, fixture.prompt, 'prefill', 'logits')
+    expectClose(short.logits, fixture.logits.at(-1) ?? new Float32Array(0))
+    session.trim(0)
+    await session.step({ tokens: Uint32Array.from(fixture.longPrompt.slice(0, 128)) }, 'prefill', 'none')
+    const long = await stepTokens(session, fixture.longPrompt.slice(128), 'prefill', 'logits')
+    expectClose(long.logits, fixture.longLogits)
+    session.dispose()
+  })
+
+  test('greedy decoding picks the same tokens', async () => {
+    const session = await shard.openSession(64)
+    let { token } = await stepTokens(session, fixture.prompt, 'prefill', 'token')
+    const tokens = [token]
+    while (tokens.length < fixture.greedy.length) {
+      token = (await stepTokens(session, [token], 'decode', 'token')).token
+      tokens.push(token)
+    }
+    expect(tokens).toEqual(fixture.greedy)
+    session.dispose()
+  })
+})
+
+describe('other kernel shapes', () => {
+  for (const kind of Object.keys(BASE_PROFILE) as KernelKind[]) {
+    test(kind, async () => {
+      for (const name of ['gpt2-hf', 'llama-gguf-k', 'llama-gguf-mixed', 'qwen3-gguf-q5_1']) {
+        const { model, prompt, logits, longPrompt, longLogits } = await loadFixture(name)
+        for (const shape of shapesOf(gpu, kind)) {
+          if (shape === BASE_PROFILE[kind]) continue
+          const shard = await loadWhole(gpu, model, { ...BASE_PROFILE, [kind]: shape })
+          const session = await shard.openSession(model.config.contextLength)
+          await session.step({ tokens: Uint32Array.from(prompt.slice(0, 7)) }, 'decode', 'none')
+          const decoded = await stepTokens(session, prompt.slice(7), 'decode', 'logits')
+          expectClose(decoded.logits, logits.at(-1) ?? new Float32Array(0))
+          session.trim(0)
+          await session.step({ tokens: Uint32Array.from(longPrompt.slice(0, 128)) }, 'prefill', 'none')
+          const long = await stepTokens(session, longPrompt.slice(128), 'prefill', 'logits')
+          expectClose(long.logits, longLogits)
+          shard.dispose()
+        }
+      }
+    })
+  }
+})
