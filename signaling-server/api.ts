@@ -14,7 +14,7 @@ export const peersSchema = z.strictObject({
   rooms: z.int().nonnegative(),
 })
 
-/** As `CatalogueEntry` of the node's API. `url` is relative to the server's address. */
+/** As `CatalogueEntry` of the node's API. `url` is relative to the page, which lies at the server's root. */
 export const modelSchema = z.strictObject({
   id: z.string(),
   title: z.string(),
@@ -24,6 +24,6 @@ export const modelSchema = z.strictObject({
   sha256: z.string().length(64).optional(),
   licence: z.string().optional(),
 })
-export const modelsSchema = z.array(modelSchema)
+export const modelsSchema = z.strictObject({ models: z.array(modelSchema) })
 
 export type ServedModel = z.infer<typeof modelSchema>

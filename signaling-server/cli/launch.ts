@@ -2,7 +2,8 @@
 
 import { join } from 'node:path'
 import { createModelLibrary, checkModelPath } from '../model-library.ts'
-import { startServer, type RunningServer, type SignallingService } from '../server.ts'
+import { startServer, type RunningServer } from '../server.ts'
+import { createSignallingService } from '../signal-socket.ts'
 import { PROJECT_FOLDER, WEB_FOLDER, readVersion } from './project.ts'
 
 export interface LaunchOptions {
@@ -24,13 +25,7 @@ export async function launchServer(options: LaunchOptions): Promise<RunningServe
       extras: options.modelFiles ?? [],
       folders: [...(options.modelFolders ?? []), join(PROJECT_FOLDER, '.cache', 'models')],
     }),
-    signalling: noSignalling,
+    signalling: await createSignallingService(),
     version: readVersion(),
   })
-}
-
-const noSignalling: SignallingService = {
-  handleUpgrade: (_request, socket) => void socket.destroy(),
-  counts: () => ({ nodes: 0, rooms: 0 }),
-  close: () => Promise.resolve(),
 }

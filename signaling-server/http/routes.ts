@@ -43,7 +43,7 @@ export function createRoutes(options: RouteOptions): Hono {
   )
   app.get('/api/peers', (context) => context.json(peersSchema.parse(options.countPeers()), { headers: API_HEADERS }))
   app.get('/api/models', async (context) =>
-    context.json(modelsSchema.parse((await options.models.list()).map(describe)), { headers: API_HEADERS }),
+    context.json(modelsSchema.parse({ models: (await options.models.list()).map(describe) }), { headers: API_HEADERS }),
   )
   app.all('/api/*', (context) => refuse(context, 'GET'))
 
@@ -72,7 +72,7 @@ export function createRoutes(options: RouteOptions): Hono {
 }
 
 function describe(model: OfferedModel): ServedModel {
-  const address = `/models/${encodeURIComponent(model.name)}`
+  const address = `models/${encodeURIComponent(model.name)}`
   return {
     id: model.name,
     title: model.origin === 'built-in' ? `Built-in ${model.name} model` : model.name,

@@ -1,5 +1,6 @@
 import { appendFile, truncate } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ServedModel } from '../../signaling-server/api.ts'
 import { sendRaw, startLoopback, type Loopback } from './loopback.ts'
 
 const BYTES = Uint8Array.from({ length: 1_000_003 }, (_, index) => (index * 31 + (index >> 8)) & 0xff)
@@ -125,12 +126,7 @@ describe('ranges of a model file', () => {
 
 describe('what is offered', () => {
   it('lists built-in, named and cached models, and nothing else', async () => {
-    const models = (await (await get('/api/models')).json()) as {
-      id: string
-      url: string
-      origin: string
-      sizeBytes: number
-    }[]
+    const { models } = (await (await get('/api/models')).json()) as { models: ServedModel[] }
     const rows = models.map(({ id, origin, sizeBytes }) => `${id} ${origin} ${sizeBytes}`)
     expect(rows).toEqual(
       expect.arrayContaining([
@@ -146,7 +142,7 @@ describe('what is offered', () => {
       expect(models.some(({ id }) => id === hidden)).toBe(false)
     }
     for (const { url } of models) {
-      const address = url.endsWith('/') ? `${url}config.json` : url
+      const address = `/${url}${url.endsWith('/') ? 'config.json' : ''}`
       expect((await get(address, {}, 'HEAD')).status, address).toBe(200)
     }
   })

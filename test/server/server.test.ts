@@ -25,7 +25,7 @@ describe('REST', () => {
     expect(health.headers.get('cache-control')).toBe('no-store')
     expect(await health.json()).toEqual({ status: 'ok', version: '1.2.3', uptimeSeconds: expect.any(Number) })
     expect(await (await fetch(`${origin}/api/peers`)).json()).toEqual({ nodes: 3, rooms: 2 })
-    expect(await (await fetch(`${origin}/api/models`)).json()).toEqual([])
+    expect(await (await fetch(`${origin}/api/models`)).json()).toEqual({ models: [] })
   })
 
   it('refuses other methods and unknown addresses', async () => {
