@@ -13,12 +13,12 @@ export interface RtcHostOptions {
 }
 
 type Signal = Extract<FromPage, { type: 'signal' }>['signal']
+type Description = Extract<Signal, { kind: 'description' }>
 
 interface Link {
   readonly name: string
   readonly polite: boolean
-  attempt: number
-  pc: RTCPeerConnection
+  readonly pc: RTCPeerConnection
   makingOffer: boolean
   ignoringOffer: boolean
   settingAnswer: boolean
@@ -32,11 +32,9 @@ interface Link {
 const CHANNEL_ID = 0
 /** A silent connection often heals by itself or by an ICE restart; only after this long it counts as gone. */
 const GIVE_UP_MS = 30_000
-const DEFAULT_MESSAGE_SIZE = 65_536
 
 export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): void {
   const links = new Map<string, Link>()
-  let attempts = 0
 
   function tell(message: FromPage, transfer: Transferable[] = []): void {
     port.postMessage(message, transfer)
@@ -48,8 +46,7 @@ export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): 
     const link: Link = {
       name,
       polite,
-      attempt: ++attempts,
-      pc: createConnection(),
+      pc: new RTCPeerConnection({ iceServers: [...(options.iceServers ?? [])] }),
       makingOffer: false,
       ignoringOffer: false,
       settingAnswer: false,
@@ -61,84 +58,105 @@ export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): 
     connect(link)
   }
 
-  function createConnection(): RTCPeerConnection {
-    return new RTCPeerConnection({ iceServers: [...(options.iceServers ?? [])] })
-  }
-
   function connect(link: Link): void {
-    const { pc, name, attempt } = link
-    const current = () => links.get(name) === link && link.pc === pc
-    pc.onnegotiationneeded = async () => {
-      try {
-        link.makingOffer = true
-        await pc.setLocalDescription()
-        if (current()) sendDescription(link)
-      } catch (error) {
-        if (current()) console.warn('centram: offer failed', error)
-      } finally {
-        link.makingOffer = false
-      }
-    }
+    const { pc, name } = link
+    pc.onnegotiationneeded = () => void offer(link)
     pc.onicecandidate = ({ candidate }) => {
-      if (!candidate || !current()) return
-      const signal: Signal = {
-        kind: 'candidate',
-        candidate: candidate.candidate,
-        mid: candidate.sdpMid,
-        line: candidate.sdpMLineIndex,
-      }
-      tell({ type: 'signal', link: name, signal })
+      if (!candidate) return
+      const { candidate: text, sdpMid, sdpMLineIndex } = candidate
+      tell({
+        type: 'signal',
+        link: name,
+        signal: { kind: 'candidate', candidate: text, mid: sdpMid, line: sdpMLineIndex },
+      })
     }
-    pc.onconnectionstatechange = () => {
-      if (current()) followState(link)
-    }
+    pc.onconnectionstatechange = () => followState(link)
     tell({ type: 'state', link: name, state: 'connecting' })
-    const channel = pc.createDataChannel('centram', { negotiated: true, id: CHANNEL_ID })
-    channel.binaryType = 'arraybuffer'
-    handOver(name, attempt, channel)
+    handOver(name, pc.createDataChannel('centram', { negotiated: true, id: CHANNEL_ID }))
     waitBeforeGivingUp(link)
   }
 
   /** A channel can be transferred only in the task that made it, before anything arrived on it. */
-  function handOver(name: string, attempt: number, channel: RTCDataChannel): void {
+  function handOver(name: string, channel: RTCDataChannel): void {
     if (!options.relay) {
       try {
-        tell({ type: 'channel', link: name, attempt, via: channel }, [channel as unknown as Transferable])
+        tell({ type: 'channel', link: name, via: channel }, [channel as unknown as Transferable])
         return
       } catch (error) {
         if (!(error instanceof DOMException) || error.name !== 'DataCloneError') throw error
       }
     }
     const via = relayChannel(channel)
-    tell({ type: 'channel', link: name, attempt, via }, [via])
+    tell({ type: 'channel', link: name, via }, [via])
+  }
+
+  async function offer(link: Link): Promise<void> {
+    // To begin is the impolite side's part; the polite one offers only once they know each other.
+    if (link.polite && !link.pc.remoteDescription) return
+    try {
+      link.makingOffer = true
+      await link.pc.setLocalDescription()
+      sendDescription(link)
+    } catch (error) {
+      if (links.get(link.name) === link) console.warn('centram: no offer could be made', error)
+    } finally {
+      link.makingOffer = false
+    }
+  }
+
+  function sendDescription(link: Link): void {
+    const description = link.pc.localDescription
+    if (!description || links.get(link.name) !== link) return
+    const { type, sdp } = description
+    tell({ type: 'signal', link: link.name, signal: { kind: 'description', type, sdp } })
+  }
+
+  async function takeSignal(link: Link, signal: Signal): Promise<void> {
+    if (links.get(link.name) !== link) return
+    try {
+      if (signal.kind === 'description') await takeDescription(link, signal)
+      else {
+        const { candidate, mid, line } = signal
+        await link.pc.addIceCandidate({ candidate, sdpMid: mid, sdpMLineIndex: line })
+      }
+    } catch (error) {
+      // Candidates of an offer that was ignored fit nothing here; anything else is worth a word for whoever looks.
+      link.settingAnswer = false
+      if (!link.ignoringOffer && links.get(link.name) === link) console.warn('centram: a signal was not used', error)
+    }
+  }
+
+  async function takeDescription(link: Link, description: Description): Promise<void> {
+    const { pc } = link
+    if (isOfAnotherCertificate(pc, description.sdp)) {
+      closeLink(link, 'the other side came back with another certificate')
+      return
+    }
+    if (description.type === 'answer' && pc.signalingState !== 'have-local-offer') return
+    const readyForOffer = !link.makingOffer && (pc.signalingState === 'stable' || link.settingAnswer)
+    link.ignoringOffer = !link.polite && description.type === 'offer' && !readyForOffer
+    if (link.ignoringOffer) return
+    link.settingAnswer = description.type === 'answer'
+    // In a glare this rolls the polite side's own offer back.
+    await pc.setRemoteDescription({ type: description.type, sdp: description.sdp })
+    link.settingAnswer = false
+    if (description.type !== 'offer') return
+    await pc.setLocalDescription()
+    sendDescription(link)
   }
 
   function followState(link: Link): void {
-    const { pc, name, attempt } = link
-    switch (pc.connectionState) {
-      case 'connected': {
+    switch (link.pc.connectionState) {
+      case 'connected':
         clearTimeout(link.giveUp)
         link.giveUp = undefined
-        link.everConnected = true
-        const localFingerprint = readFingerprint(pc.currentLocalDescription?.sdp)
-        const remoteFingerprint = readFingerprint(pc.currentRemoteDescription?.sdp)
-        if (!localFingerprint || !remoteFingerprint) {
-          closeLink(link, 'the other side named no SHA-256 certificate')
-          return
-        }
-        const maxMessageSize = Math.min(pc.sctp?.maxMessageSize ?? DEFAULT_MESSAGE_SIZE, 262_144)
-        tell({ type: 'connected', link: name, attempt, localFingerprint, remoteFingerprint, maxMessageSize })
-        tell({ type: 'state', link: name, state: 'open' })
+        tellConnected(link)
         return
-      }
       case 'disconnected':
-        tell({ type: 'state', link: name, state: 'interrupted' })
-        waitBeforeGivingUp(link)
-        return
       case 'failed':
-        tell({ type: 'state', link: name, state: 'interrupted' })
+        tell({ type: 'state', link: link.name, state: 'interrupted' })
         waitBeforeGivingUp(link)
-        pc.restartIce()
+        if (link.pc.connectionState === 'failed') restartIce(link)
         return
       case 'closed':
         closeLink(link, 'the connection was closed')
@@ -147,89 +165,40 @@ export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): 
     }
   }
 
-  function waitBeforeGivingUp(link: Link): void {
-    link.giveUp ??= setTimeout(() => {
-      const reason = link.everConnected
-        ? 'it has been silent for 30 seconds'
-        : 'no path was found between the two browsers within 30 seconds; they may be in networks that cannot reach each other'
-      closeLink(link, reason)
-    }, GIVE_UP_MS)
-  }
-
-  function sendDescription(link: Link): void {
-    const description = link.pc.localDescription
-    if (!description) return
-    tell({
-      type: 'signal',
-      link: link.name,
-      signal: { kind: 'description', type: description.type, sdp: description.sdp },
-    })
-  }
-
-  async function takeSignal(link: Link, signal: Signal): Promise<void> {
-    if (links.get(link.name) !== link) return
-    if (signal.kind === 'candidate') {
-      try {
-        await link.pc.addIceCandidate({
-          candidate: signal.candidate,
-          sdpMid: signal.mid,
-          sdpMLineIndex: signal.line,
-        })
-      } catch (error) {
-        // Candidates of an offer that was ignored, or of a connection from before a reload, fit nothing here.
-        if (!link.ignoringOffer) console.debug('centram: candidate not used', error)
-      }
+  function tellConnected(link: Link): void {
+    const { pc, name } = link
+    const localFingerprint = readFingerprint(pc.currentLocalDescription?.sdp)
+    const remoteFingerprint = readFingerprint(pc.currentRemoteDescription?.sdp)
+    if (!localFingerprint || !remoteFingerprint) {
+      closeLink(link, 'the other side named no SHA-256 certificate')
       return
     }
-    if (cameFromAnotherCertificate(link, signal.sdp)) {
-      // The other tab was reloaded: DTLS cannot go on with another certificate, so this side starts afresh too.
-      renew(link)
-      if (signal.type !== 'offer') return
+    if (!link.everConnected) {
+      tell({ type: 'connected', link: name, localFingerprint, remoteFingerprint })
     }
-    await takeDescription(link, signal)
+    link.everConnected = true
+    tell({ type: 'state', link: name, state: 'open' })
   }
 
-  async function takeDescription(link: Link, signal: Extract<Signal, { kind: 'description' }>): Promise<void> {
-    const { pc } = link
-    if (signal.type === 'answer' && pc.signalingState !== 'have-local-offer') return
-    const readyForOffer = !link.makingOffer && (pc.signalingState === 'stable' || link.settingAnswer)
-    const collision = signal.type === 'offer' && !readyForOffer
-    link.ignoringOffer = !link.polite && collision
-    if (link.ignoringOffer) return
-    try {
-      link.settingAnswer = signal.type === 'answer'
-      await pc.setRemoteDescription({ type: signal.type, sdp: signal.sdp })
-      link.settingAnswer = false
-      if (signal.type === 'offer') {
-        await pc.setLocalDescription()
-        sendDescription(link)
-      }
-    } catch (error) {
-      link.settingAnswer = false
-      console.warn('centram: description not used', error)
-    }
+  function restartIce(link: Link): void {
+    // An offer that was never answered may have been lost on its way: the same one again is what helps.
+    if (link.pc.signalingState === 'have-local-offer') sendDescription(link)
+    else link.pc.restartIce()
   }
 
-  function cameFromAnotherCertificate(link: Link, sdp: string): boolean {
-    const known = readFingerprint((link.pc.currentRemoteDescription ?? link.pc.remoteDescription)?.sdp)
-    const told = readFingerprint(sdp)
-    return known !== undefined && told !== undefined && !sameFingerprint(known, told)
-  }
-
-  function renew(link: Link): void {
-    dispose(link)
-    link.attempt = ++attempts
-    link.pc = createConnection()
-    link.makingOffer = false
-    link.ignoringOffer = false
-    link.settingAnswer = false
-    link.everConnected = false
-    connect(link)
+  function waitBeforeGivingUp(link: Link): void {
+    link.giveUp ??= setTimeout(() => {
+      closeLink(
+        link,
+        link.everConnected
+          ? 'silent for 30 seconds'
+          : 'no path between the two browsers was found within 30 seconds; their networks may not reach each other',
+      )
+    }, GIVE_UP_MS)
   }
 
   function dispose(link: Link): void {
     clearTimeout(link.giveUp)
-    link.giveUp = undefined
     link.pc.onnegotiationneeded = null
     link.pc.onicecandidate = null
     link.pc.onconnectionstatechange = null
@@ -248,15 +217,22 @@ export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): 
     if (data.type === 'open') openLink(data.link, data.options.polite)
     else if (!link) return
     else if (data.type === 'signal') link.queue = link.queue.then(() => takeSignal(link, data.signal))
-    else if (data.type === 'restart-ice') link.pc.restartIce()
+    else if (data.type === 'restart-ice') restartIce(link)
     else {
       links.delete(link.name)
       dispose(link)
     }
   }
 
-  // Tells the other side at once, where a tab that is killed would only fall silent.
+  // Tells the other sides at once, where a tab that is killed would only fall silent.
   addEventListener('pagehide', () => {
     for (const link of links.values()) link.pc.close()
   })
+}
+
+/** DTLS cannot go on with another certificate than the one the connection was made with. */
+function isOfAnotherCertificate(pc: RTCPeerConnection, sdp: string): boolean {
+  const known = readFingerprint(pc.currentRemoteDescription?.sdp)
+  const told = readFingerprint(sdp)
+  return known !== undefined && told !== undefined && !sameFingerprint(known, told)
 }

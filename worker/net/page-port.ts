@@ -10,27 +10,20 @@ export type ToPage =
   | { readonly type: 'restart-ice'; readonly link: string }
   | { readonly type: 'close'; readonly link: string }
 
-/**
- * From the page to the worker. A link that is connected anew (the other tab was reloaded) starts another `attempt`; what is
- * said of an earlier one no longer counts.
- */
+/** From the page to the worker. */
 export type FromPage =
   | { readonly type: 'signal'; readonly link: string; readonly signal: LinkSignal }
   | {
       readonly type: 'channel'
       readonly link: string
-      readonly attempt: number
       /** The data channel itself, still connecting, or a port that the page relays to it. */
       readonly via: RTCDataChannel | MessagePort
     }
   | {
       readonly type: 'connected'
       readonly link: string
-      readonly attempt: number
       /** SHA-256 of the two DTLS certificates as negotiated, 32 bytes each. */
       readonly localFingerprint: Uint8Array
       readonly remoteFingerprint: Uint8Array
-      /** Bytes of the largest message the other side takes. */
-      readonly maxMessageSize: number
     }
   | { readonly type: 'state'; readonly link: string; readonly state: LinkState; readonly reason?: string }
