@@ -1,0 +1,62 @@
+// What a frame must be before its signature is even looked at: of this session, next in order, legal in this state, from
+// the right side, and not too often.
+//
+// Both kinds of connection deliver in order and lose nothing while they live, so the next frame's number is known exactly:
+// a repeated, reordered, dropped or invented frame all show as a wrong number. That is a replay window without an end.
+
+import { CentramError } from '#core/errors.ts'
+import { equalBytes } from '../crypto/bytes.ts'
+import type { FrameHeader } from './frame.ts'
+import type { Direction, MessageDefinition, RateClass, SessionState } from './message.ts'
+import type { MessageName } from './registry.ts'
+
+export interface ReceiverOptions {
+  /** Directions the other side may send in. */
+  readonly directions: readonly Direction[]
+  readonly allow: (rate: RateClass) => boolean
+  /** Whether numbers may be left out (the server drops what comes too fast); they never go back. */
+  readonly gaps?: boolean
+}
+
+export interface Receiver {
+  state: SessionState
+  /** Frames from here on must carry this session id and are numbered from zero. */
+  begin(session: Uint8Array): void
+  /** Throws `PROTOCOL_VIOLATION`, `REPLAYED` or `RATE_LIMITED`; changes nothing. */
+  check(header: FrameHeader, definition: MessageDefinition<MessageName>): void
+  /** Counts the frame that was just verified. */
+  accept(header: FrameHeader): void
+}
+
+export function createReceiver(state: SessionState, options: ReceiverOptions): Receiver {
+  let session: Uint8Array = new Uint8Array(16)
+  let next = 0
+  return {
+    state,
+    begin(id) {
+      session = id
+      next = 0
+    },
+    check(header, definition) {
+      const { name } = definition
+      if (!equalBytes(header.session, session)) {
+        throw new CentramError('PROTOCOL_VIOLATION', `A ${name} was refused: it belongs to another session.`)
+      }
+      if (!definition.states.includes(this.state) || !options.directions.includes(definition.direction)) {
+        throw new CentramError('PROTOCOL_VIOLATION', `A ${name} was refused: it is not expected now (${this.state}).`)
+      }
+      if (header.sequence < next) {
+        throw new CentramError('REPLAYED', `A ${name} was refused: number ${header.sequence} came before.`)
+      }
+      if (header.sequence > next && options.gaps !== true) {
+        throw new CentramError('PROTOCOL_VIOLATION', `A ${name} was refused: ${next} is missing before it.`)
+      }
+      if (!options.allow(definition.rate)) {
+        throw new CentramError('RATE_LIMITED', `A ${name} was refused: too many ${definition.rate} messages.`)
+      }
+    },
+    accept(header) {
+      next = header.sequence + 1
+    },
+  }
+}
