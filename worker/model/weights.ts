@@ -5,11 +5,11 @@ import { CentramError } from '#core/errors.ts'
 import type { ByteSource } from '#core/formats/byte-source.ts'
 import type { OpenedModel } from '#core/formats/opened-model.ts'
 import { byteLengthOf, type TensorEntry } from '#core/formats/tensor-entry.ts'
+import { dequantise } from '#core/numeric/dequantise.ts'
 import type { GpuContext } from '../gpu/context.ts'
 import { createMatrixWriter, type GpuMatrix, type MatrixWriter } from '../gpu/matrix.ts'
 import { createTensorFrom, destroyTensor, type Tensor } from '../gpu/tensor.ts'
 import { cutPieces, readPieces } from './read-pieces.ts'
-import { vectorValues } from './vector-values.ts'
 
 export interface Weights {
   has(name: string): boolean
@@ -118,7 +118,7 @@ export function createWeights(gpu: GpuContext, model: OpenedModel, options: Weig
   async function loadVectors(name: string, sizes: readonly number[] | null): Promise<Tensor[]> {
     const { entry, source } = locate(name)
     const stored = await source.read(entry.offset, entry.byteLength, signal)
-    const values = vectorValues(entry, stored)
+    const values = dequantise(entry.dtype, stored)
     const made: Tensor[] = []
     let first = 0
     for (const size of sizes ?? [values.length]) {
