@@ -1,7 +1,7 @@
 // Puts the server together from its parts, for `start`, `demo` and `bench` alike.
 
 import { join } from 'node:path'
-import { createModelLibrary, checkModelPath } from '../model-library.ts'
+import { createModelLibrary, type ModelLibraryOptions } from '../model-library.ts'
 import { startServer, type RunningServer } from '../server.ts'
 import { createSignallingService } from '../signal-socket.ts'
 import { PROJECT_FOLDER, WEB_FOLDER, readVersion } from './project.ts'
@@ -10,21 +10,23 @@ export interface LaunchOptions {
   /** 0 picks a free one. */
   readonly port: number
   readonly host: string
-  readonly modelFolders?: readonly string[]
-  readonly modelFiles?: readonly string[]
+  /** Models on offer; by default the built-in one and the cache of `centram model get`. */
+  readonly models?: ModelLibraryOptions
+}
+
+/** The folder of `centram model get`. */
+const MODEL_CACHE = join(PROJECT_FOLDER, '.cache', 'models')
+
+export function defaultModels(): ModelLibraryOptions {
+  return { builtIn: [join(WEB_FOLDER, 'models', 'toy')], folders: [MODEL_CACHE] }
 }
 
 export async function launchServer(options: LaunchOptions): Promise<RunningServer> {
-  for (const path of options.modelFiles ?? []) await checkModelPath(path)
   return startServer({
     port: options.port,
     host: options.host,
     webFolder: WEB_FOLDER,
-    models: createModelLibrary({
-      builtIn: [join(WEB_FOLDER, 'models', 'toy')],
-      extras: options.modelFiles ?? [],
-      folders: [...(options.modelFolders ?? []), join(PROJECT_FOLDER, '.cache', 'models')],
-    }),
+    models: createModelLibrary(options.models ?? defaultModels()),
     signalling: await createSignallingService(),
     version: readVersion(),
   })

@@ -2,8 +2,12 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { errorMessage, CentramError } from '#core/errors.ts'
+import type { DemoOptions } from './demo/demo.ts'
 import { readVersion } from './project.ts'
 import type { StartOptions } from './start.ts'
+
+/** Wanted by nothing in particular: any text will do for comparing bits. */
+const DEFAULT_PROMPT = 'The whale came up beside the boat, and'
 
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
   const program = new Command('centram')
@@ -23,12 +27,35 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .option('--no-open', 'do not open a browser')
     .action(async (options: StartOptions) => (await import('./start.ts')).runStart(options))
 
+  program
+    .command('demo')
+    .description('run one model in one tab, then split over several, and compare every bit')
+    .option('--model <name>', 'toy, a catalogue name, an address, a .gguf or a Hugging Face folder', 'toy')
+    .option('--prompt <text>', 'what the model goes on from', DEFAULT_PROMPT)
+    .option('--chat', 'put the prompt through the chat template of the model', false)
+    .option('--tokens <number>', 'tokens to generate', parseCount(1, 4096), 32)
+    .option('--tabs <number>', 'browser processes to split over, 2 to 4', parseCount(2, 4), 2)
+    .option('--timeout <seconds>', 'give up after this long without any progress', parseCount(1, 86_400), 120)
+    .option('--headed', 'show the browser windows', false)
+    .option('--json', 'print one JSON object and nothing else on standard output', false)
+    .action(async (options: DemoOptions) => {
+      process.exitCode = await (await import('./demo/demo.ts')).runDemo(options)
+    })
+
   try {
     await program.parseAsync([...argv])
   } catch (error) {
     // A coded error says all a person needs; anything else is a defect, and its stack helps whoever mends it.
     console.error(error instanceof CentramError ? errorMessage(error) : error)
     process.exitCode = 1
+  }
+}
+
+function parseCount(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const count = Number(text)
+    if (/^\d+$/.test(text) && count >= least && count <= most) return count
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
   }
 }
 

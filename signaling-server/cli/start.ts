@@ -1,7 +1,8 @@
 // `centram start`: builds the web app where needed, serves until it is told to stop.
 
 import { spawn } from 'node:child_process'
-import { launchServer } from './launch.ts'
+import { checkModelPath } from '../model-library.ts'
+import { defaultModels, launchServer } from './launch.ts'
 import { ensureWebApp } from './web-build.ts'
 
 export interface StartOptions {
@@ -13,12 +14,17 @@ export interface StartOptions {
 }
 
 export async function runStart(options: StartOptions): Promise<void> {
+  for (const path of options.modelFile) await checkModelPath(path)
   await ensureWebApp(console.log)
+  const defaults = defaultModels()
   const server = await launchServer({
     port: options.port,
     host: options.host,
-    modelFolders: options.models === undefined ? [] : [options.models],
-    modelFiles: options.modelFile,
+    models: {
+      ...defaults,
+      folders: [...(options.models === undefined ? [] : [options.models]), ...defaults.folders],
+      extras: options.modelFile,
+    },
   })
   console.log(`Centram is running at ${server.url}`)
   if (!['127.0.0.1', 'localhost', '::1'].includes(options.host)) {
