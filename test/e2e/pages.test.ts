@@ -1,0 +1,182 @@
+// The pages themselves, over a fake node: what a person is told, and that it can be read, reached and fitted on a phone.
+
+import type { Page } from 'playwright'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startScenes, type Scenes } from './support/scenes.ts'
+
+let scenes: Scenes
+beforeAll(async () => {
+  scenes = await startScenes()
+})
+afterAll(async () => {
+  await scenes.close()
+})
+
+async function ask(page: Page, text: string): Promise<void> {
+  await page.getByLabel('Message', { exact: true }).fill(text)
+  await page.keyboard.press('Enter')
+}
+
+test('the first visit says what this is, who one is, and how to begin', async () => {
+  const page = await scenes.open('alone')
+  await page.getByRole('heading', { level: 1 }).waitFor()
+  expect(await page.locator('chat-app [data-node-id]').textContent()).toBe('3fa9 1c07 d2be 4488')
+  await page.locator('first-visit').getByText('NVIDIA GeForce RTX 4070 Laptop GPU').waitFor()
+  for (const name of ['Chat with the built-in model', /Get a real model.*145 MB/, 'Invite a device'])
+    expect(await page.getByRole('button', { name }).isVisible()).toBe(true)
+  await page.close()
+})
+
+test('a model says what it takes before anything is fetched', async () => {
+  const page = await scenes.open('alone')
+  await page.getByRole('button', { name: /Get a real model/ }).click()
+  const detail = page.locator('[data-model="smollm2-135m"] .detail')
+  await expect.poll(() => detail.innerText()).toContain('Downloads 145 MB')
+  expect(await detail.innerText()).toContain('188 MB of GPU memory')
+  expect(await detail.innerText()).toContain('11 GB free')
+  await page.close()
+})
+
+test('a refused file is told with its place and remedy', async () => {
+  const page = await scenes.open('alone')
+  await page.getByRole('button', { name: 'Built-in toy' }).click()
+  await page.locator('chat-app input[type=file]').setInputFiles({
+    name: 'tiny.gguf',
+    mimeType: 'application/octet-stream',
+    buffer: Buffer.from('GGUF'),
+  })
+  const alert = page.locator('chat-app').getByRole('alert')
+  await expect.poll(() => alert.innerText()).toContain('the file ends at 20,000')
+  await page.close()
+})
+
+test('an answer whose node leaves keeps its text and says who left', async () => {
+  const page = await scenes.open('leaving')
+  await ask(page, 'Why does the sea have tides?')
+  const failure = page.locator('turn-list [data-code="PEER_LEFT"]')
+  await expect.poll(() => failure.innerText()).toContain('Anna’s laptop left in the middle of this answer')
+  expect(await page.locator('turn-list .assistant .text').innerText()).toMatch(/^A tide is the slow rise/)
+  expect(await page.getByRole('button', { name: 'Send' }).isVisible()).toBe(true)
+  await page.close()
+})
+
+test('Escape stops an answer and keeps what came', async () => {
+  const page = await scenes.open('shared')
+  await ask(page, 'Why does the sea have tides?')
+  await page.locator('turn-list .streaming .text').waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByText('Stopped here.').waitFor()
+  const text = await page.locator('turn-list .assistant .text').innerText()
+  expect(text.length).toBeGreaterThan(0)
+  expect(text).not.toContain('both in a day')
+  await page.close()
+})
+
+test('a tab without a GPU says why and what to do, and chats through a peer', async () => {
+  const page = await scenes.open('light')
+  const note = page.locator('first-visit').getByRole('note')
+  expect(await note.innerText()).toContain('Turn on graphics acceleration')
+  expect(await note.innerText()).toContain('light node')
+  await page.getByRole('button', { name: 'Chat with SmolLM2 360M Instruct through Anna’s laptop' }).click()
+  await ask(page, 'Hello')
+  await page.getByText('both in a day').waitFor()
+  await page.close()
+})
+
+test('the ribbon names every stretch, its node and its time', async () => {
+  const page = await scenes.open('shared')
+  const label = await page.locator('chat-app layer-ribbon .band').getAttribute('aria-label')
+  expect(label).toBe(
+    '32 layers over this tab, Anna’s laptop and Ben’s desktop: layers 1–14 on this tab, ready; ' +
+      'layers 15–22 on Anna’s laptop, ready; layers 23–32 on Ben’s desktop, ready',
+  )
+  const captions = await page.locator('chat-app layer-ribbon li').allInnerTexts()
+  expect(captions.join(' ')).toContain('9.6 ms')
+  expect(captions.join(' ')).toContain('wire 9.4 ms')
+  await page.close()
+})
+
+test('the light on the ribbon runs with the tokens, and stands still where motion is unwanted', async () => {
+  for (const reducedMotion of [false, true]) {
+    const page = await scenes.open('shared', { reducedMotion })
+    await page.evaluate(() => {
+      const animate = Element.prototype.animate
+      Object.assign(globalThis, { runs: 0 })
+      Element.prototype.animate = function (...args) {
+        ;(globalThis as unknown as { runs: number }).runs++
+        return animate.apply(this, args)
+      }
+    })
+    await ask(page, 'Why does the sea have tides?')
+    await page.getByText('both in a day').waitFor()
+    const runs = await page.evaluate(() => (globalThis as unknown as { runs: number }).runs)
+    if (reducedMotion) expect(runs).toBe(0)
+    else expect(runs).toBeGreaterThan(10)
+    await page.close()
+  }
+})
+
+test('every scene fits a 360-pixel phone', async () => {
+  for (const scene of ['alone', 'shared', 'leaving', 'light', 'insecure', 'downloading']) {
+    const page = await scenes.open(scene, { width: 360, height: 740 })
+    for (const view of ['Chat', 'Node']) {
+      await page.getByRole('button', { name: view, exact: true }).click()
+      const wide = await page.evaluate(() => {
+        const found: string[] = []
+        const visit = (root: ParentNode) => {
+          for (const element of root.querySelectorAll<HTMLElement>('*')) {
+            if (element.shadowRoot) visit(element.shadowRoot)
+            const box = element.getBoundingClientRect()
+            const hidden = element.matches('.visually-hidden, .skip, .share span') || box.width === 0
+            if (!hidden && box.right > innerWidth + 1)
+              found.push(`${element.tagName} ${element.className}: ${box.right}`)
+          }
+        }
+        visit(document)
+        return found
+      })
+      expect(wide, `${scene}, ${view}`).toEqual([])
+    }
+    await page.close()
+  }
+})
+
+test('every text colour reaches 4.5 to 1 on every ground it stands on, light and dark', async () => {
+  const pairs = [
+    ['ink', ['paper', 'paper-raised', 'paper-sunken', 'accent-wash']],
+    ['ink-soft', ['paper', 'paper-raised', 'paper-sunken']],
+    ['accent', ['paper', 'paper-raised', 'accent-wash']],
+    ['accent-ink', ['accent']],
+    ['loss', ['paper', 'paper-raised', 'loss-wash']],
+  ] as const
+  for (const scheme of ['light', 'dark'] as const) {
+    const page = await scenes.open('alone', { scheme })
+    for (const [text, grounds] of pairs) {
+      for (const ground of grounds) {
+        const ratio = await page.evaluate(contrast, [`--${text}`, `--${ground}`] as const)
+        expect(ratio, `${text} on ${ground}, ${scheme}`).toBeGreaterThanOrEqual(4.5)
+      }
+    }
+    await page.close()
+  }
+})
+
+/** WCAG 2 contrast ratio of two custom properties; runs in the page. */
+function contrast([text, ground]: readonly [string, string]): number {
+  const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true })
+  const probe = document.body.appendChild(document.createElement('span'))
+  const luminance = (property: string): number => {
+    probe.style.color = `var(${property})`
+    if (!canvas) return 0
+    canvas.fillStyle = getComputedStyle(probe).color
+    canvas.fillRect(0, 0, 1, 1)
+    const channels = [...canvas.getImageData(0, 0, 1, 1).data.slice(0, 3)].map((byte) => {
+      const value = byte / 255
+      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
+    })
+    return 0.2126 * (channels[0] ?? 0) + 0.7152 * (channels[1] ?? 0) + 0.0722 * (channels[2] ?? 0)
+  }
+  const [a, b] = [luminance(text), luminance(ground)]
+  probe.remove()
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+}
