@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { applyChatTemplate } from '#core/chat-template/apply-chat-template.ts'
+import { applyChatTemplate } from '#core/chat-template/chat-template.ts'
 import { formatDate } from '#core/chat-template/format-date.ts'
 import { CentramError } from '#core/errors.ts'
 import type { ChatMessage } from '#core/tokenizer/tokenizer.ts'
