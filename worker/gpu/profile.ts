@@ -62,12 +62,3 @@ export function supportsProfile(gpu: Pick<GpuContext, 'info'>, profile: KernelPr
     (shapesOf(gpu, kind) as readonly string[]).includes(profile[kind]),
   )
 }
-
-export interface ProfileMeasurement {
-  readonly profile: KernelProfile
-  /** Weight bytes a second that a decode mat-vec reads with the chosen shape. */
-  readonly weightBytesPerSecond: number
-}
-
-/** Times the shapes on this adapter, in under a second. */
-export declare function chooseProfile(gpu: GpuContext): Promise<ProfileMeasurement>

@@ -1,11 +1,15 @@
 // Rows of a matrix gathered by token id or by position: `output[column] (+)= W[index]`.
 
+import { CentramError } from '#core/errors.ts'
 import type { DType } from '#core/formats/tensor-entry.ts'
+import { GROUP } from '../block-layout.ts'
 import type { GpuContext } from '../context.ts'
 import type { Dispatch } from '../dispatch.ts'
 import type { GpuMatrix } from '../matrix.ts'
 import type { StepBuffer } from '../step-buffer.ts'
 import type { Tensor } from '../tensor.ts'
+import { weightText } from './weight-text.ts'
+import { requireElements } from './linear.ts'
 
 export interface Embedding {
   dispatch(buffers: { step: StepBuffer; matrix: GpuMatrix; output: Tensor }): Dispatch[]
@@ -20,4 +24,25 @@ export interface EmbeddingShape {
   readonly accumulate?: boolean
 }
 
-export declare function createEmbedding(gpu: GpuContext, shape: EmbeddingShape): Promise<Embedding>
+export async function createEmbedding(gpu: GpuContext, shape: EmbeddingShape): Promise<Embedding> {
+  const pipeline = await gpu.pipelines.get({
+    label: `embedding ${shape.dtype}`,
+    parts: ['lib/step', 'lib/quant', weightText(gpu.shaders, shape.dtype), 'embedding'],
+    constants: { BY_POSITION: Number(shape.index === 'position'), ACCUMULATE: Number(shape.accumulate ?? false) },
+  })
+  return {
+    dispatch({ step, matrix, output }) {
+      const label = `${pipeline.label} ${matrix.label}`
+      if (matrix.dtype !== shape.dtype) throw new CentramError('INTERNAL', `${label}: the matrix is ${matrix.dtype}.`)
+      requireElements(label, output, shape.columns * matrix.columns)
+      // Four threads a group of 32, 64 threads a workgroup.
+      const across = Math.ceil(matrix.columns / GROUP / 16)
+      return matrix.slabs.map((slab) => ({
+        label,
+        pipeline: pipeline.pipeline,
+        bindGroup: pipeline.bind({ 0: slab.quants, 1: slab.scales, 2: slab.shape, 3: step.buffer, 4: output.buffer }),
+        workgroups: [across, shape.columns, 1],
+      }))
+    },
+  }
+}

@@ -2,6 +2,20 @@
 
 import type { GpuContext } from '../context.ts'
 import type { KernelProfile } from '../profile.ts'
-import type { Linear, LinearShape } from './linear.ts'
+import { linearOver, type Linear, type LinearShape } from './linear.ts'
+import { weightText } from './weight-text.ts'
 
-export declare function createGemm(gpu: GpuContext, profile: KernelProfile, shape: LinearShape): Promise<Linear>
+export async function createGemm(gpu: GpuContext, profile: KernelProfile, shape: LinearShape): Promise<Linear> {
+  const tiled = profile.gemm === 'tiled'
+  const tiles = 4
+  const pipeline = await gpu.pipelines.get({
+    label: `gemm ${shape.dtype}`,
+    parts: ['lib/step', 'lib/quant', weightText(gpu.shaders, shape.dtype), 'lib/linear', tiled ? 'gemm-tiled' : 'gemm'],
+    constants: {
+      HAS_BIAS: Number(shape.bias ?? false),
+      ACCUMULATE: Number(shape.accumulate ?? false),
+      ...(!tiled && { TILES: tiles, THREADS: 8 * tiles }),
+    },
+  })
+  return linearOver(gpu, pipeline, shape, tiled ? { rows: 64, columns: 64 } : { rows: 8 * tiles * 4, columns: 8 })
+}

@@ -5,6 +5,7 @@ import type { Dispatch } from '../dispatch.ts'
 import type { KernelProfile } from '../profile.ts'
 import type { StepBuffer } from '../step-buffer.ts'
 import type { Tensor } from '../tensor.ts'
+import { quadsOf, requireElements } from './linear.ts'
 
 export interface NormShape {
   readonly width: number
@@ -18,4 +19,29 @@ export interface RmsNorm {
   dispatch(buffers: { step: StepBuffer; input: Tensor; weight: Tensor; output: Tensor }): Dispatch
 }
 
-export declare function createRmsNorm(gpu: GpuContext, profile: KernelProfile, shape: NormShape): Promise<RmsNorm>
+export async function createRmsNorm(gpu: GpuContext, profile: KernelProfile, shape: NormShape): Promise<RmsNorm> {
+  const pipeline = await gpu.pipelines.get({
+    label: 'rms-norm',
+    parts: ['lib/step', 'rms-norm'],
+    constants: {
+      QUADS: quadsOf('rms-norm', shape.width),
+      EPSILON: shape.epsilon,
+      LAST: Number(shape.select === 'last'),
+      THREADS: profile.norm === 'threads128' ? 128 : 32,
+    },
+  })
+  const columns = shape.select === 'last' ? 1 : shape.columns
+  return {
+    dispatch({ step, input, weight, output }) {
+      requireElements(pipeline.label, input, shape.columns * shape.width)
+      requireElements(pipeline.label, weight, shape.width)
+      requireElements(pipeline.label, output, columns * shape.width)
+      return {
+        label: `${pipeline.label} ${weight.label}`,
+        pipeline: pipeline.pipeline,
+        bindGroup: pipeline.bind({ 0: step.buffer, 1: input.buffer, 2: weight.buffer, 3: output.buffer }),
+        workgroups: [columns, 1, 1],
+      }
+    },
+  }
+}
