@@ -88,9 +88,7 @@ export class TurnList extends LitElement {
       ${turn.state === 'waiting' ? html`<p class="note" role="status">${describeWait(turn)}</p>` : nothing}
       ${
         turn.failure
-          ? html`<p class="failure" role="alert" data-code=${turn.failure.code}>
-              ${turn.failure.message}${turn.text ? ' What was written until then is kept.' : ''}
-            </p>`
+          ? html`<p class="failure" role="alert" data-code=${turn.failure.code}>${turn.failure.message}</p>`
           : nothing
       }
       ${turn.state === 'stopped' ? html`<p class="note">Stopped here.</p>` : nothing}
