@@ -41,6 +41,8 @@ export default tseslint.config(
       // There are no enums to be unsafe with, and these two rules are the dearest.
       '@typescript-eslint/no-unsafe-enum-assignment': 'off',
       '@typescript-eslint/no-unsafe-enum-comparison': 'off',
+      // Factories close over their state: their methods have no `this` to lose.
+      '@typescript-eslint/unbound-method': 'off',
       // An abort signal's reason is thrown as it was given.
       '@typescript-eslint/only-throw-error': ['error', { allowThrowingAny: true, allowThrowingUnknown: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
@@ -76,7 +78,6 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',
       '@typescript-eslint/no-empty-function': 'off',
-      '@typescript-eslint/unbound-method': 'off',
     },
   },
   {

@@ -60,7 +60,7 @@ export function createPipelineSession(
   let bytesSent = 0
 
   async function step(tokens: Uint32Array, family: StepFamily, output: OutputKind | 'none'): Promise<PipelineStep> {
-    if (failure) throw failure
+    throwIfFailed()
     const number = steps++
     const position = length
     length += tokens.length
@@ -74,7 +74,7 @@ export function createPipelineSession(
       const result = computed && computed.kind !== 'hidden' ? computed : { kind: 'none' as const }
       return { result, totalMs: ownMs, computeMs: [ownMs] }
     }
-    if (failure) throw failure
+    throwIfFailed()
     if (computed?.kind !== 'hidden') throw new CentramError('INTERNAL', 'The first stage gave no hidden state.')
     const tail = bytesOf(computed.hidden)
     const body = { plan: plan.id, session: id, step: number, position, columns: tokens.length, family, output }
@@ -82,6 +82,10 @@ export function createPipelineSession(
     bytesSent += tail.length
     const answer = await answered
     return { ...answer, totalMs: port.now() - began }
+  }
+
+  function throwIfFailed(): void {
+    if (failure) throw failure
   }
 
   function awaitLogits(number: number): Promise<Pick<PipelineStep, 'result' | 'computeMs'>> {

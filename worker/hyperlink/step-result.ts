@@ -39,4 +39,4 @@ export function bytesOf(values: Float32Array | Uint32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 }
 
-const copy = (bytes: Uint8Array): ArrayBuffer => bytes.slice().buffer as ArrayBuffer
+const copy = (bytes: Uint8Array): ArrayBuffer => bytes.slice().buffer
