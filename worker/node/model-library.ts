@@ -16,7 +16,7 @@ import type { Surroundings } from './surroundings.ts'
 import { createTimeLeft } from './time-left.ts'
 
 export interface ModelLibrary {
-  /** Lists what was kept from earlier visits. */
+  /** Lists the catalogue and what was kept from earlier visits. */
   start(): Promise<void>
   list(): readonly ModelState[]
   add(input: ModelInput): Promise<string>
@@ -64,12 +64,6 @@ export function createModelLibrary(
 ): ModelLibrary {
   const { settings, records, blobs, clock } = surroundings
   const models = new Map<string, Listed>()
-
-  for (const entry of settings.catalogue) {
-    const { id, title, url, origin, sizeBytes } = entry
-    const sha = entry.sha256 === undefined ? {} : { sha256: entry.sha256 }
-    list({ id, title, url, origin, sizeBytes, licence: entry.licence ?? null }, { kind: 'url', url, ...sha })
-  }
 
   function list(
     known: Pick<ModelState, 'id' | 'title' | 'url' | 'origin' | 'sizeBytes' | 'licence'>,
@@ -166,6 +160,11 @@ export function createModelLibrary(
 
   const library: ModelLibrary = {
     async start() {
+      for (const entry of settings.catalogue) {
+        const { id, title, url, origin, sizeBytes } = entry
+        const sha = entry.sha256 === undefined ? {} : { sha256: entry.sha256 }
+        list({ id, title, url, origin, sizeBytes, licence: entry.licence ?? null }, { kind: 'url', url, ...sha })
+      }
       for (const key of await records.keys('models')) {
         const kept = await records.get('models', key)
         if (!isKept(kept) || models.has(kept.id)) continue
