@@ -254,21 +254,27 @@ async function allocateSlabs(
   const slabRows = rowsOfSlab(gpu, label, wordsPerRow, scalesPerRow)
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST
   const slabs: MatrixSlab[] = []
+  const made: GPUBuffer[] = []
+  const allocate = async (name: string, bytes: number, usage: GPUBufferUsageFlags) => {
+    const buffer = await gpu.allocate(name, bytes, usage)
+    made.push(buffer)
+    return buffer
+  }
   try {
     for (let firstRow = 0; firstRow < rows; firstRow += slabRows) {
       const count = Math.min(slabRows, rows - firstRow)
-      const quants = await gpu.allocate(label, paddedRows(count) * wordsPerRow * 4, storage)
+      const quants = await allocate(label, paddedRows(count) * wordsPerRow * 4, storage)
       const scales =
         scalesPerRow > 0
-          ? await gpu.allocate(`${label} scales`, paddedRows(count) * scalesPerRow * 4, storage)
+          ? await allocate(`${label} scales`, paddedRows(count) * scalesPerRow * 4, storage)
           : gpu.placeholder
-      const shape = await gpu.allocate(`${label} shape`, SHAPE_BYTES, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST)
+      const shape = await allocate(`${label} shape`, SHAPE_BYTES, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST)
       const words = [firstRow, count, rows, groups, columns / 4, Math.ceil(count / TILE_ROWS), 0, 0]
       gpu.device.queue.writeBuffer(shape, 0, new Uint32Array(words))
       slabs.push({ firstRow, rows: count, quants, scales, shape })
     }
   } catch (error) {
-    releaseSlabs(gpu, slabs)
+    for (const buffer of made) gpu.release(buffer)
     throw error
   }
   return slabs
