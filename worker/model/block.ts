@@ -36,3 +36,8 @@ export interface LayerCache {
   /** cos and sin by position; absent without rotary positions. */
   readonly ropeTable?: Tensor
 }
+
+/** The dispatches of `steps` one after another; the kernels they need are compiled side by side. */
+export async function inOrder(steps: readonly Promise<Dispatch | Dispatch[]>[]): Promise<Dispatch[]> {
+  return (await Promise.all(steps)).flat()
+}

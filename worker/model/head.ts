@@ -5,7 +5,7 @@ import type { GpuContext } from '../gpu/context.ts'
 import { createArgMax } from '../gpu/kernels/arg-max.ts'
 import { createTensor, destroyTensor, type Tensor } from '../gpu/tensor.ts'
 import type { Activations } from './activations.ts'
-import type { BlockParts, Family } from './block.ts'
+import { inOrder, type BlockParts, type Family } from './block.ts'
 import { createLinear } from './linear-layer.ts'
 import { loadNorm } from './norm.ts'
 import { headMatrixName } from './shard-tensors.ts'
@@ -43,12 +43,11 @@ export async function loadHead(gpu: GpuContext, family: Family, parts: BlockPart
       logits,
       best: argMax.result,
       bytes: logits.bytes + normed.bytes,
-      async planLogits(activations) {
-        return [
-          await norm.plan(HEAD_MODE, activations, normed, 'last'),
-          ...(await projection.plan(HEAD_MODE, activations, normed, logits)),
-        ]
-      },
+      planLogits: (activations) =>
+        inOrder([
+          norm.plan(HEAD_MODE, activations, normed, 'last'),
+          projection.plan(HEAD_MODE, activations, normed, logits),
+        ]),
       planArgMax: () => argMax.dispatch({ logits }),
       dispose() {
         argMax.dispose()

@@ -27,16 +27,18 @@ export async function loadLinear(parts: BlockParts, name: string): Promise<Linea
   return createLinear(parts, matrix, bias)
 }
 
-/** Loads one stored matrix (and bias) as several, cut by output rows: GPT-2's fused q, k and v. */
-export async function loadFusedLinear(
+/** Loads one stored matrix (and bias) as several, cut into so many output rows each: GPT-2's fused q, k and v. */
+export async function loadFusedLinear<Name extends string>(
   parts: BlockParts,
   name: string,
-  rows: readonly number[],
-): Promise<LinearLayer[]> {
+  rows: Readonly<Record<Name, number>>,
+): Promise<Record<Name, LinearLayer>> {
   const { weights } = parts
-  const matrices = await weights.matrixParts(`${name}.weight`, rows)
-  const biases = weights.has(`${name}.bias`) ? await weights.vectorParts(`${name}.bias`, rows) : []
-  return matrices.map((matrix, index) => createLinear(parts, matrix, biases[index]))
+  const counts = Object.values<number>(rows)
+  const matrices = await weights.matrixParts(`${name}.weight`, counts)
+  const biases = weights.has(`${name}.bias`) ? await weights.vectorParts(`${name}.bias`, counts) : []
+  const layers = matrices.map((matrix, index) => createLinear(parts, matrix, biases[index]))
+  return Object.fromEntries(Object.keys(rows).map((part, index) => [part, layers[index]])) as Record<Name, LinearLayer>
 }
 
 export function createLinear({ kernels }: BlockParts, matrix: GpuMatrix, bias?: Tensor): LinearLayer {

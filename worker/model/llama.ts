@@ -4,7 +4,7 @@
 import type { Dispatch } from '../gpu/dispatch.ts'
 import type { Tensor } from '../gpu/tensor.ts'
 import type { Activations } from './activations.ts'
-import type { Block, BlockParts, Family } from './block.ts'
+import { inOrder, type Block, type BlockParts, type Family } from './block.ts'
 import { loadLinear } from './linear-layer.ts'
 import { loadNorm } from './norm.ts'
 import type { StepMode } from './step-mode.ts'
@@ -35,32 +35,32 @@ export async function loadLlamaBlock(parts: BlockParts, layer: number, variant: 
 
   async function planHeadNorms(mode: StepMode, { step, query, key }: Activations): Promise<Dispatch[]> {
     if (!headNorms) return []
-    const ofQuery = await kernels.headNorm(mode, config.heads)
-    const ofKey = await kernels.headNorm(mode, config.kvHeads)
-    return [
-      ofQuery.dispatch({ step, data: query, weight: headNorms.query }),
-      ofKey.dispatch({ step, data: key, weight: headNorms.key }),
-    ]
+    const { query: ofQuery, key: ofKey } = headNorms
+    return inOrder([
+      kernels.headNorm(mode, config.heads).then((norm) => norm.dispatch({ step, data: query, weight: ofQuery })),
+      kernels.headNorm(mode, config.kvHeads).then((norm) => norm.dispatch({ step, data: key, weight: ofKey })),
+    ])
   }
 
   return {
     async plan(mode, buffers, { keys: keyCache, values: valueCache, ropeTable }) {
       const { step, hidden, normed, attended } = buffers
-      const rope = await kernels.rope(mode)
-      const attention = await kernels.attention(mode)
       const vectors = { query: buffers.query, key: buffers.key, value: buffers.value }
-      return [
-        await attentionNorm.plan(mode, buffers, normed),
-        ...(await query.plan(mode, buffers, normed, buffers.query)),
-        ...(await key.plan(mode, buffers, normed, buffers.key)),
-        ...(await value.plan(mode, buffers, normed, buffers.value)),
-        ...(await planHeadNorms(mode, buffers)),
-        rope.dispatch({ step, ...vectors, keyCache, valueCache, ...(ropeTable && { table: ropeTable }) }),
-        ...attention.dispatch({ step, query: buffers.query, keyCache, valueCache, output: attended }),
-        ...(await output.plan(mode, buffers, attended, hidden, 'add')),
-        await networkNorm.plan(mode, buffers, normed),
-        ...(await network.plan(mode, buffers, normed, hidden)),
-      ]
+      const table = ropeTable && { table: ropeTable }
+      return inOrder([
+        attentionNorm.plan(mode, buffers, normed),
+        query.plan(mode, buffers, normed, buffers.query),
+        key.plan(mode, buffers, normed, buffers.key),
+        value.plan(mode, buffers, normed, buffers.value),
+        planHeadNorms(mode, buffers),
+        kernels.rope(mode).then((rope) => rope.dispatch({ step, ...vectors, keyCache, valueCache, ...table })),
+        kernels.attention(mode).then((attention) => {
+          return attention.dispatch({ step, query: buffers.query, keyCache, valueCache, output: attended })
+        }),
+        output.plan(mode, buffers, attended, hidden, 'add'),
+        networkNorm.plan(mode, buffers, normed),
+        network.plan(mode, buffers, normed, hidden),
+      ])
     },
   }
 }
@@ -82,20 +82,15 @@ async function loadGatedNetwork(parts: BlockParts, at: string): Promise<GatedNet
       const fused = await kernels.gatedMatVec(mode, gate.matrix.dtype, up.matrix.dtype)
       return fused.dispatch({ step, gate: gate.matrix, up: up.matrix, input, output: inner })
     }
-    const multiply = await kernels.siluMultiply(mode)
-    return [
-      ...(await gate.plan(mode, buffers, input, inner)),
-      ...(await up.plan(mode, buffers, input, gated)),
-      multiply.dispatch({ step, gate: inner, up: gated }),
-    ]
+    return inOrder([
+      gate.plan(mode, buffers, input, inner),
+      up.plan(mode, buffers, input, gated),
+      kernels.siluMultiply(mode).then((multiply) => multiply.dispatch({ step, gate: inner, up: gated })),
+    ])
   }
 
   return {
-    async plan(mode, buffers, input, output) {
-      return [
-        ...(await planGate(mode, buffers, input)),
-        ...(await down.plan(mode, buffers, buffers.inner, output, 'add')),
-      ]
-    },
+    plan: (mode, buffers, input, output) =>
+      inOrder([planGate(mode, buffers, input), down.plan(mode, buffers, buffers.inner, output, 'add')]),
   }
 }

@@ -8,7 +8,7 @@ import type { Dispatch } from '../gpu/dispatch.ts'
 import type { ReadRequest, Submitter } from '../gpu/submit.ts'
 import { writeTensor } from '../gpu/tensor.ts'
 import type { Activations } from './activations.ts'
-import type { Block } from './block.ts'
+import { inOrder, type Block } from './block.ts'
 import type { EmbeddingLayer } from './embedding.ts'
 import type { Head } from './head.ts'
 import type { KvCache } from './kv-cache.ts'
@@ -45,14 +45,15 @@ export function createSession(
   let disposed = false
 
   async function buildList(mode: StepMode, output: Output): Promise<Dispatch[]> {
-    const list = embedding ? await embedding.plan(mode, activations) : []
+    const steps: Promise<Dispatch[]>[] = []
+    if (embedding) steps.push(embedding.plan(mode, activations))
     for (const [index, block] of blocks.entries()) {
       const layer = cache.layers[index]
-      if (layer) list.push(...(await block.plan(mode, activations, layer)))
+      if (layer) steps.push(block.plan(mode, activations, layer))
     }
-    if (head && output !== 'none') list.push(...(await head.planLogits(activations)))
-    if (head && output === 'token') list.push(...head.planArgMax())
-    return list
+    if (head && output !== 'none') steps.push(head.planLogits(activations))
+    const list = await inOrder(steps)
+    return head && output === 'token' ? [...list, ...head.planArgMax()] : list
   }
 
   function listFor(mode: StepMode, output: Output): Promise<Dispatch[]> {
