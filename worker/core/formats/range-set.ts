@@ -60,11 +60,15 @@ export function sizeOf(set: RangeSet): number {
   return set.reduce((sum, range) => sum + (range.end - range.start), 0)
 }
 
-/** Cuts every range into pieces of at most `pieceBytes`, in order. */
+/** Cuts every range at the multiples of `pieceBytes`, in order: whoever cuts, the pieces of a file are the same. */
 export function piecesOf(set: RangeSet, pieceBytes: number): ByteRange[] {
   const pieces: ByteRange[] = []
   for (const { start, end } of set) {
-    for (let at = start; at < end; at += pieceBytes) pieces.push({ start: at, end: Math.min(at + pieceBytes, end) })
+    for (let at = start; at < end;) {
+      const next = Math.min((Math.floor(at / pieceBytes) + 1) * pieceBytes, end)
+      pieces.push({ start: at, end: next })
+      at = next
+    }
   }
   return pieces
 }
