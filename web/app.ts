@@ -138,6 +138,7 @@ export class CentramApp extends LitElement {
 
   private follow(state: NodeState): void {
     const was = this.state?.room?.invite
+    if (this.state?.placement?.modelId !== state.placement?.modelId) this.timing = null
     this.state = state
     const invite = state.room?.invite
     // The address bar carries the invite, so that a reload returns to the room.

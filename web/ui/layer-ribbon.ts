@@ -140,7 +140,7 @@ export class LayerRibbon extends LitElement {
   override render() {
     const placement = this.state?.placement
     if (!this.state || !placement) return this.large ? this.renderEmpty() : nothing
-    const timing = this.timing ?? this.state.speed
+    const timing = this.shownTiming(placement)
     return html`
       <div class="band" role="img" aria-label=${this.describe(this.state, placement)}>
         ${placement.stages.map((stage) => renderStretch(stage))}
@@ -151,6 +151,13 @@ export class LayerRibbon extends LitElement {
         ${timing ? renderTotal(placement, timing) : nothing}
       </ul>
     `
+  }
+
+  /** Timing that belongs to these stages: none while they are loading, or of another placement. */
+  private shownTiming(placement: Placement): StepTiming | null {
+    const timing = this.timing ?? this.state?.speed
+    const fits = timing?.computeMs.length === placement.stages.length
+    return timing && fits && placement.stages.some((stage) => stage.status === 'ready') ? timing : null
   }
 
   private renderEmpty() {
@@ -208,7 +215,7 @@ export class LayerRibbon extends LitElement {
   private runLight(): void {
     const light = this.renderRoot.querySelector<HTMLElement>('.light')
     const placement = this.state?.placement
-    const timing = this.timing ?? this.state?.speed
+    const timing = placement && this.shownTiming(placement)
     if (!light || !placement || !timing || matchMedia('(prefers-reduced-motion: reduce)').matches) return
     for (const animation of light.getAnimations()) animation.cancel()
     light.animate(lightFrames(placement, timing), {

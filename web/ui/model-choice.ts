@@ -41,6 +41,13 @@ export function canAnswer(state: NodeState, model: ModelState): boolean {
   return model.status === 'ready' || holdersOf(state, model.id).length > 0
 }
 
+/** Reading a model's headers stores a little of it; that is no download yet. */
+const HEADERS_PART = 0.05
+
+export function isPartlyStored(model: ModelState): boolean {
+  return model.storedBytes > model.sizeBytes * HEADERS_PART
+}
+
 /** Whether it can be loaded here without fetching anything large first. */
 export function isAtHand(model: ModelState): boolean {
   return model.origin === 'built-in' || (model.sizeBytes > 0 && model.storedBytes >= model.sizeBytes)
@@ -55,7 +62,7 @@ export function describeModel(state: NodeState, model: ModelState): string {
   if (holders.length > 0) return `${joinNames(holders)} ${holders.length === 1 ? 'answers' : 'answer'} with it`
   if (model.origin === 'built-in') return 'comes with the page'
   if (isAtHand(model)) return 'stored in this browser'
-  if (model.storedBytes > 0) return 'partly downloaded'
+  if (isPartlyStored(model)) return 'partly downloaded'
   return {
     server: 'on this server',
     catalogue: 'from Hugging Face',

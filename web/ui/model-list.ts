@@ -6,7 +6,7 @@ import { errorMessage } from '#core/errors.ts'
 import type { LoadOptions, ModelEstimate, ModelInput, ModelState, NodeApi, NodeState } from '../../worker/node/api.ts'
 import { baseStyles } from './base-styles.ts'
 import { countOf, formatBytes } from './format.ts'
-import { canAnswer, describeModel, isAtHand, listModels } from './model-choice.ts'
+import { canAnswer, describeModel, isAtHand, isPartlyStored, listModels } from './model-choice.ts'
 import './progress-bar.ts'
 
 export class ModelList extends LitElement {
@@ -187,8 +187,8 @@ export class ModelList extends LitElement {
     >
       ${this.selected === model.id ? 'Chosen' : 'Chat'}
     </button>`
-    const verb = isAtHand(model) || model.origin === 'file' ? 'Load' : model.storedBytes > 0 ? 'Go on with' : 'Get'
-    const stored = model.storedBytes > 0 && model.origin !== 'built-in' && model.origin !== 'file'
+    const verb = isAtHand(model) || model.origin === 'file' ? 'Load' : isPartlyStored(model) ? 'Go on with' : 'Get'
+    const stored = isPartlyStored(model) && model.origin !== 'built-in' && model.origin !== 'file'
     return html`
       ${
         stored || model.status === 'ready'

@@ -104,7 +104,8 @@ export function createModelLibrary(
       const opened = await opening
       if (!listed.model) {
         listed.model = opened.model
-        update(listed, { config: opened.model.config, storedBytes: opened.files.storedBytes() })
+        const { config, chatTemplate } = opened.model
+        update(listed, { config, chat: chatTemplate !== undefined, storedBytes: opened.files.storedBytes() })
         update(listed, { sizeBytes: opened.model.sources.reduce((sum, source) => sum + source.size, 0) })
       }
       return opened

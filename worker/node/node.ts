@@ -70,7 +70,11 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     shards,
     helpers: peers.helpers,
     random,
-    onPlacement: (placement) => store.update({ placement }),
+    onPlacement(placement) {
+      // How fast another model answered says nothing of this one.
+      const same = placement?.modelId === store.get().placement?.modelId
+      store.update(same ? { placement } : { placement, speed: null })
+    },
     onReady: announceToAll,
     onNotice: (code, message) => notify('warning', code, message),
   })

@@ -13,7 +13,7 @@ import '../../ui/progress-bar.ts'
 import { createConversation, type ChatSettings, type Conversation } from './conversation.ts'
 import { createChatStore, readChosenModel, readSettings, writeChosenModel, writeSettings } from './chat-store.ts'
 import './first-visit.ts'
-import './message-box.ts'
+import { MessageBox } from './message-box.ts'
 import './turn-list.ts'
 import { chatStyles } from './chat-styles.ts'
 
@@ -67,6 +67,9 @@ export class ChatApp extends LitElement {
   }
 
   override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has('state') && changed.get('state')?.placement?.modelId !== this.state?.placement?.modelId) {
+      this.timing = null
+    }
     if (changed.has('api') && this.api) {
       this.#conversation = createConversation(this.api, {
         onChange: () => this.changed(),
@@ -272,7 +275,13 @@ export class ChatApp extends LitElement {
     if (!model || !this.#conversation) return
     this.choosing = false
     this.#follow = true
-    if (await this.ready(model.id)) await this.#conversation.send(text, model, this.settings)
+    if (!(await this.ready(model.id))) {
+      this.renderRoot.querySelector<MessageBox>(MessageBox.tag)?.giveBack(text)
+      return
+    }
+    // What loading learnt of it: whether it chats or only continues a text.
+    const loaded = this.state && listModels(this.state).find((one) => one.id === model.id)
+    await this.#conversation.send(text, loaded ?? model, this.settings)
   }
 
   private async stop(): Promise<void> {

@@ -33,20 +33,24 @@ export const chatStyles = css`
     justify-content: flex-end;
   }
   .desk {
-    max-height: 70vh;
-    overflow-y: auto;
-    scrollbar-gutter: stable;
-    scrollbar-width: thin;
+    display: flex;
+    justify-content: center;
+    max-height: 75vh;
+    min-height: 0;
   }
   .desk > .column {
-    display: grid;
+    display: flex;
+    flex-direction: column;
     gap: 12px;
+    min-height: 0;
     padding-top: 8px;
     padding-bottom: 16px;
   }
   .models {
-    max-height: 50vh;
+    flex: 0 1 auto;
+    min-height: 0;
     overflow-y: auto;
+    scrollbar-width: thin;
     padding: 8px 16px 16px;
     border: 1px solid var(--line);
     border-radius: var(--radius);
@@ -74,8 +78,7 @@ export const chatStyles = css`
     gap: 0 8px;
   }
   @media (max-width: 560px) {
-    .scroll,
-    .desk {
+    .scroll {
       scrollbar-gutter: auto;
     }
     .column {

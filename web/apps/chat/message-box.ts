@@ -5,6 +5,8 @@ import { baseStyles } from '../../ui/base-styles.ts'
 import { icons } from '../../ui/icons.ts'
 
 export class MessageBox extends LitElement {
+  static readonly tag = 'message-box'
+
   static override properties = {
     model: {},
     placeholder: {},
@@ -122,6 +124,11 @@ export class MessageBox extends LitElement {
     this.renderRoot.querySelector('textarea')?.focus()
   }
 
+  /** Puts a text back that could not be sent. */
+  giveBack(text: string): void {
+    if (this.text === '') this.text = text
+  }
+
   private key(event: KeyboardEvent): void {
     // Enter sends; with Shift, or while an input method composes a character, it belongs to the text.
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) this.send(event)
@@ -141,4 +148,4 @@ export class MessageBox extends LitElement {
   }
 }
 
-customElements.define('message-box', MessageBox)
+customElements.define(MessageBox.tag, MessageBox)
