@@ -67,6 +67,10 @@ export const resultSchema = z.object({
 })
 export type AnswerResult = z.infer<typeof resultSchema>
 
+/** With what the driver measures in the page: from the request to its first token. */
+export const timedResultSchema = resultSchema.extend({ firstTokenMs: z.number().nullable() })
+export type TimedAnswer = z.infer<typeof timedResultSchema>
+
 export const outcomeSchema = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), value: z.unknown() }),
   z.object({ ok: z.literal(false), code: z.string(), message: z.string() }),

@@ -46,6 +46,16 @@
         })
       }),
     call: (method, args) => settle(async () => (await api())[method](...args)),
-    generate: (request) => settle(async () => (await api()).generate(request, report)),
+    generate: (request) =>
+      settle(async () => {
+        const node = await api()
+        const startedAt = performance.now()
+        let firstTokenMs = null
+        const result = await node.generate(request, (event) => {
+          if (event.type === 'token') firstTokenMs ??= performance.now() - startedAt
+          report(event)
+        })
+        return { ...result, firstTokenMs }
+      }),
   }
 })()

@@ -7,8 +7,8 @@ import { CHROMIUM_ARGS, findChromium } from './chromium.ts'
 import {
   eventSchema,
   outcomeSchema,
-  resultSchema,
-  type AnswerResult,
+  timedResultSchema,
+  type TimedAnswer,
   type TabEvent,
   type TabState,
 } from './node-state.ts'
@@ -31,7 +31,7 @@ export interface Tab {
   state(): TabState
   /** Calls a method of the node's API that returns no stream; a failure keeps its code. */
   call(method: string, ...args: readonly unknown[]): Promise<unknown>
-  generate(request: GenerateOptions, onEvent?: (event: TabEvent) => void): Promise<AnswerResult>
+  generate(request: GenerateOptions, onEvent?: (event: TabEvent) => void): Promise<TimedAnswer>
   /** Waits until the state fulfils `condition`; `what` completes "waiting for …". */
   waitFor(what: string, condition: (state: TabState) => boolean): Promise<TabState>
   close(): Promise<void>
@@ -114,7 +114,7 @@ export async function openTab(options: TabOptions): Promise<Tab> {
       async generate(request, listener = () => undefined) {
         onEvent = listener
         const answer = evaluate(`centramDriver.generate(${JSON.stringify(request)})`)
-        return resultSchema.parse(await watchdog.guard(`tokens in ${label}`, answer))
+        return timedResultSchema.parse(await watchdog.guard(`tokens in ${label}`, answer))
       },
       async waitFor(what, condition) {
         let stop: () => void = () => undefined

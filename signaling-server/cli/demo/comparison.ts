@@ -1,15 +1,16 @@
 // The demo's work: one tab answers alone, then the same prompt runs over several tabs, in browser processes of their own.
 
 import { CentramError } from '#core/errors.ts'
+import type { ModelChoice } from '../model-choice.ts'
 import type { AnswerResult, TabState } from '../node-state.ts'
-import { openTab, type GenerateOptions, type Tab } from '../tab.ts'
+import { inviteTabs, openReadyTab, placeOverTabs } from '../swarm.ts'
+import type { GenerateOptions, Tab } from '../tab.ts'
 import type { Watchdog } from '../watchdog.ts'
 
 export interface ComparisonOptions {
   /** The server's page. */
   readonly url: string
-  /** As `addModel` takes it. */
-  readonly model: { readonly kind: 'catalogue'; readonly id: string } | { readonly kind: 'url'; readonly url: string }
+  readonly model: ModelChoice['input']
   readonly prompt: string
   readonly chat: boolean
   readonly tokens: number
@@ -33,41 +34,20 @@ export interface Comparison {
 
 export async function compareSplitWithSolo(options: ComparisonOptions): Promise<Comparison> {
   const { say, tabs: count } = options
-  const tabs: Tab[] = []
-  const open = async (url: string) => {
-    const tab = await openTab({
-      label: `tab ${tabs.length + 1}`,
-      url,
-      headed: options.headed,
-      watchdog: options.watchdog,
-    })
-    tabs.push(tab)
-    options.onTab(tab)
-    await waitForGpu(tab)
-    return tab
-  }
-
   say('Opening tab 1…')
-  const first = await open(options.url)
+  const first = await openReadyTab({ ...options, label: 'tab 1' })
   const modelId = String(await first.call('addModel', options.model))
   say('Loading the model in tab 1…')
   await first.call('loadModel', modelId, { placement: 'solo' })
+  await warmUp(first, options, modelId)
   say('Answering in one tab…')
   const baseline = await first.generate(request(options, modelId, 'demo-baseline'))
 
-  const invite = String(await first.call('share'))
-  for (let index = 1; index < count; index++) {
-    say(`Opening the invite link in tab ${index + 1}…`)
-    await open(invite)
-  }
-  await first.waitFor(`${count - 1} other ${count === 2 ? 'tab' : 'tabs'}`, (state) => openPeers(state) === count - 1)
-
+  say(`Opening the invite link in ${count === 2 ? 'tab 2' : `tabs 2 to ${count}`}…`)
+  const guests = await inviteTabs(options, first, count - 1)
   say(`Placing the layers over ${count} tabs…`)
-  await first.call('loadModel', modelId, { placement: 'swarm' })
-  const ready = await first.waitFor('every stage', ({ placement }) =>
-    Boolean(placement && placement.stages.length > 0 && placement.stages.every(({ status }) => status === 'ready')),
-  )
-  checkPlacement(ready, count)
+  const ready = await placeOverTabs(first, modelId, count)
+  await warmUp(first, options, modelId)
   say(`Answering over ${count} tabs…`)
   const split = await first.generate(request(options, modelId, 'demo-split'))
 
@@ -76,10 +56,15 @@ export async function compareSplitWithSolo(options: ComparisonOptions): Promise<
   return {
     model: { id: modelId, title: model.title, sizeBytes: model.sizeBytes, width: model.config.width },
     adapter: describeGpu(ready),
-    nodes: tabs.map((tab) => tab.state().id),
+    nodes: [first, ...guests].map((tab) => tab.state().id),
     baseline,
     split,
   }
+}
+
+/** The first answer of a stage compiles its shaders; neither run shall be charged for that. */
+async function warmUp(tab: Tab, options: ComparisonOptions, modelId: string): Promise<void> {
+  await tab.generate({ ...request(options, modelId, 'demo-warm-up'), maxTokens: Math.min(2, options.tokens) })
 }
 
 function request(options: ComparisonOptions, modelId: string, requestId: string): GenerateOptions {
@@ -91,26 +76,6 @@ function request(options: ComparisonOptions, modelId: string, requestId: string)
     sampling: { temperature: 0 },
     logits: 'digest',
   }
-}
-
-async function waitForGpu(tab: Tab): Promise<void> {
-  const { gpu } = await tab.waitFor('a GPU', (state) => state.gpu.kind !== 'starting')
-  if (gpu.kind === 'none') throw new CentramError('GPU_UNAVAILABLE', `${tab.label}: ${gpu.message} ${gpu.remedy}`)
-}
-
-function openPeers({ peers }: TabState): number {
-  return peers.filter(({ link, light }) => link === 'open' && !light).length
-}
-
-/** Layers that all ended up in one tab would make the comparison worthless. */
-function checkPlacement({ placement }: TabState, tabs: number): void {
-  const holders = new Set(placement?.stages.map(({ nodeId }) => nodeId)).size
-  const possible = Math.min(tabs, placement?.layers ?? 0)
-  if (holders >= possible) return
-  throw new CentramError(
-    'NO_CAPACITY',
-    `The layers were placed on ${holders} of ${tabs} tabs; all ${tabs} must take part.`,
-  )
 }
 
 function describeGpu({ gpu }: TabState): string {
