@@ -10,6 +10,18 @@ export interface ProjectOptions {
   readonly serial?: boolean
 }
 
+const BROWSER_LIBRARIES = [
+  '@huggingface/jinja',
+  '@huggingface/tokenizers',
+  '@noble/ed25519',
+  '@noble/hashes/sha2.js',
+  '@noble/hashes/utils.js',
+  'cborg',
+  'comlink',
+  'idb',
+  'zod/mini',
+]
+
 export function nodeProject(name: string, { include, timeout, serial = false }: ProjectOptions) {
   return {
     test: {
@@ -27,6 +39,8 @@ export function nodeProject(name: string, { include, timeout, serial = false }: 
 export function browserProject(name: string, { include, timeout }: ProjectOptions) {
   const executablePath = locateChromium()
   return {
+    // Bundled before the first test: found in the middle of one, they would reload the page under it.
+    optimizeDeps: { include: BROWSER_LIBRARIES },
     test: {
       name,
       include: [include],

@@ -3,7 +3,7 @@
 
 import type { ModelConfig } from '#core/formats/model-config.ts'
 import type { LayerRange } from '#core/pipeline/layer-range.ts'
-import { CentramError } from '#core/errors.ts'
+import type { CentramError } from '#core/errors.ts'
 import type { Shard, ShardSession, StepOutput } from '../../../worker/model/shard.ts'
 
 export const FAKE_CONFIG: ModelConfig = {

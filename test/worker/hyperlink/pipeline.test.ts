@@ -81,7 +81,7 @@ function createSwarm(count: number) {
         bytes: 0,
       })),
     }
-    asker.pipeline = createPipeline(portOf(asker.id), plan as never, () => undefined)
+    asker.pipeline = createPipeline(portOf(asker.id), plan, () => undefined)
     return asker.pipeline
   }
 
