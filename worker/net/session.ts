@@ -178,7 +178,7 @@ export function createSession(options: SessionOptions): Session {
         channel.close('refused by the peer')
         break
       default:
-        if (message.name.startsWith('SIGNAL_')) break
+        // The receiver let nothing of the server's family through: it is not legal in any state of a link.
         events.onMessage(message as PeerMessage)
     }
   }

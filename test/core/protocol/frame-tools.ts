@@ -10,12 +10,15 @@ import { SEED } from '../../vectors/protocol/samples.ts'
 const PKCS8_PREFIX = fromHex('302e020100300506032b657004220420') as Uint8Array
 
 /** The golden frames were made by another implementation (@noble/ed25519), so equal bytes check both. */
-export async function importSigner(): Promise<Identity> {
+export const importSigner = (): Promise<Identity> => importIdentity(SEED)
+
+/** The identity of a seed, in WebCrypto. */
+export async function importIdentity(seed: Uint8Array): Promise<Identity> {
   const { subtle } = globalThis.crypto
-  const key = await subtle.importKey('pkcs8', concatBytes(PKCS8_PREFIX, SEED), 'Ed25519', false, ['sign'])
+  const key = await subtle.importKey('pkcs8', concatBytes(PKCS8_PREFIX, seed), 'Ed25519', false, ['sign'])
   return {
-    publicKey: publicKeyOfSeed(SEED),
-    sign: async (bytes) => new Uint8Array(await subtle.sign('Ed25519', key, new Uint8Array(bytes))),
+    publicKey: publicKeyOfSeed(seed),
+    sign: async (bytes) => new Uint8Array(await subtle.sign('Ed25519', key, bytes as Uint8Array<ArrayBuffer>)),
   }
 }
 

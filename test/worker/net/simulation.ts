@@ -2,11 +2,11 @@
 
 import {
   createVerifier,
-  identityFromSeed,
   type Ed25519Subtle,
   type Identity,
   type Verifier,
 } from '#core/crypto/identity.ts'
+import { importIdentity } from '../../core/protocol/frame-tools.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../../../worker/net/memory-transport.ts'
 import type { SocketFactory } from '../../../worker/net/signalling-client.ts'
 import { createSwarm, type Swarm } from '../../../worker/net/swarm.ts'
@@ -20,8 +20,8 @@ export async function createTrackedVerifier(): Promise<Verifier> {
 }
 
 /** The identity of a number from 0 to 255. */
-export function createTrackedIdentity(seed: number): Identity {
-  const identity = identityFromSeed(new Uint8Array(32).fill(seed))
+export async function createTrackedIdentity(seed: number): Promise<Identity> {
+  const identity = await importIdentity(new Uint8Array(32).fill(seed))
   return { publicKey: identity.publicKey, sign: tracked((bytes) => identity.sign(bytes)) }
 }
 
@@ -43,7 +43,7 @@ export interface Simulation {
   readonly network: MemoryNetwork
   readonly connect: SocketFactory
   server: Signalling
-  createNode(name: string, options?: { seed?: number; transport?: string }): Swarm
+  createNode(name: string, options?: { seed?: number; transport?: string }): Promise<Swarm>
   /** Every socket closes and new ones are refused, until `startServer`. */
   stopServer(): void
   startServer(): void
@@ -55,9 +55,10 @@ export async function createSimulation(limits: Partial<SignallingLimits> = {}): 
   const clock = createFakeClock()
   const verifier = await createTrackedVerifier()
   const network = createMemoryNetwork()
+  const serverIdentity = await createTrackedIdentity(200)
   const makeServer = (): Signalling =>
     createSignalling({
-      identity: createTrackedIdentity(200),
+      identity: serverIdentity,
       verifier,
       clock,
       random: createRandom(99),
@@ -71,9 +72,9 @@ export async function createSimulation(limits: Partial<SignallingLimits> = {}): 
     network,
     connect: sockets.connect,
     server: makeServer(),
-    createNode(name, { seed = ++count, transport = `${name} ${seed} ${count}` } = {}) {
+    async createNode(name, { seed = ++count, transport = `${name} ${seed} ${count}` } = {}) {
       return createSwarm({
-        identity: createTrackedIdentity(seed),
+        identity: await createTrackedIdentity(seed),
         verifier,
         transport: network.createTransport(transport),
         connect: sockets.connect,

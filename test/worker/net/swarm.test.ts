@@ -11,7 +11,7 @@ const openPeers = (node: Swarm) => node.peers().filter((peer) => peer.link === '
 describe('swarm', () => {
   it('links every node of a room to every other, and carries messages and tensors both ways', async () => {
     const { clock, createNode } = await createSimulation()
-    const nodes = ['Ada', 'Ben', 'Cleo', 'Dan'].map((name) => createNode(name))
+    const nodes = await Promise.all(['Ada', 'Ben', 'Cleo', 'Dan'].map((name) => createNode(name)))
     for (const node of nodes) node.join(ROOM)
     await clock.until(() => nodes.every((node) => openPeers(node) === 3), 5_000, 'the full mesh')
     const [ada, ben] = nodes as [Swarm, Swarm]
@@ -40,8 +40,8 @@ describe('swarm', () => {
   it('keeps links and traffic while the server is away, and finds newcomers once it is back', async () => {
     const simulation = await createSimulation()
     const { clock, createNode } = simulation
-    const ada = createNode('Ada')
-    const ben = createNode('Ben')
+    const ada = await createNode('Ada')
+    const ben = await createNode('Ben')
     ada.join(ROOM)
     ben.join(ROOM)
     await clock.until(() => openPeers(ada) === 1 && openPeers(ben) === 1)
@@ -55,7 +55,7 @@ describe('swarm', () => {
     ada.send(ben.id, 'INFER_CANCEL', { request: PLAN })
     await clock.until(() => heard === 1, 1_000)
     simulation.startServer()
-    const cleo = createNode('Cleo')
+    const cleo = await createNode('Cleo')
     cleo.join(ROOM)
     await clock.until(() => openPeers(ada) === 2 && openPeers(ben) === 2 && openPeers(cleo) === 2, 40_000)
     expect(lost).toEqual([])
@@ -63,8 +63,8 @@ describe('swarm', () => {
 
   it('reports a killed node as interrupted within 2.5 s and as lost soon after', async () => {
     const { clock, createNode, network } = await createSimulation()
-    const ada = createNode('Ada')
-    const ben = createNode('Ben', { transport: 'ben' })
+    const ada = await createNode('Ada')
+    const ben = await createNode('Ben', { transport: 'ben' })
     ada.join(ROOM)
     ben.join(ROOM)
     await clock.until(() => openPeers(ada) === 1 && openPeers(ben) === 1)
@@ -85,8 +85,8 @@ describe('swarm', () => {
 
   it('takes an interrupted link up again without losing a message', async () => {
     const { clock, createNode, network } = await createSimulation()
-    const ada = createNode('Ada', { transport: 'ada' })
-    const ben = createNode('Ben', { transport: 'ben' })
+    const ada = await createNode('Ada', { transport: 'ada' })
+    const ben = await createNode('Ben', { transport: 'ben' })
     ada.join(ROOM)
     ben.join(ROOM)
     await clock.until(() => openPeers(ada) === 1 && openPeers(ben) === 1)
@@ -110,8 +110,8 @@ describe('swarm', () => {
 
   it('says who left when a node closes, and links anew when it is started again', async () => {
     const { clock, createNode } = await createSimulation()
-    const ada = createNode('Ada')
-    const ben = createNode('Ben', { seed: 50 })
+    const ada = await createNode('Ada')
+    const ben = await createNode('Ben', { seed: 50 })
     ada.join(ROOM)
     ben.join(ROOM)
     await clock.until(() => openPeers(ada) === 1 && openPeers(ben) === 1)
@@ -121,7 +121,7 @@ describe('swarm', () => {
     await clock.until(() => lost.length === 1, 1_000)
     expect(lost).toEqual([`${ben.id} PEER_LEFT`])
     await clock.until(() => ada.peers().length === 0, 3_000)
-    const again = createNode('Ben', { seed: 50 })
+    const again = await createNode('Ben', { seed: 50 })
     expect(again.id).toBe(ben.id)
     again.join(ROOM)
     await clock.until(() => openPeers(ada) === 1 && openPeers(again) === 1, 10_000)
@@ -129,15 +129,15 @@ describe('swarm', () => {
 
   it.each([1, 60])('replaces the link of a node that reloads without a word (seed %i)', async (seed) => {
     const { clock, createNode, network } = await createSimulation()
-    const ada = createNode('Ada', { seed: 30 })
-    const ben = createNode('Ben', { seed, transport: 'ben' })
+    const ada = await createNode('Ada', { seed: 30 })
+    const ben = await createNode('Ben', { seed, transport: 'ben' })
     ada.join(ROOM)
     ben.join(ROOM)
     await clock.until(() => openPeers(ada) === 1 && openPeers(ben) === 1)
     const lost: string[] = []
     ada.onPeerLost((peer) => lost.push(peer))
     network.kill('ben')
-    const again = createNode('Ben', { seed })
+    const again = await createNode('Ben', { seed })
     again.join(ROOM)
     await clock.until(() => openPeers(ada) === 1 && openPeers(again) === 1, 5_000)
     expect(lost).toEqual([ben.id])
@@ -145,8 +145,8 @@ describe('swarm', () => {
 
   it('does not link nodes that hold the secret of another room, and leaves one room for another', async () => {
     const { clock, createNode, server } = await createSimulation()
-    const ada = createNode('Ada')
-    const ben = createNode('Ben')
+    const ada = await createNode('Ada')
+    const ben = await createNode('Ben')
     ada.join(ROOM)
     ben.join(new Uint8Array(16).fill(43))
     await clock.advance(3_000)
@@ -162,8 +162,8 @@ describe('swarm', () => {
 
   it('renames a node for the others', async () => {
     const { clock, createNode } = await createSimulation()
-    const ada = createNode('Ada')
-    const ben = createNode('Ben')
+    const ada = await createNode('Ada')
+    const ben = await createNode('Ben')
     ada.join(ROOM)
     ben.join(ROOM)
     await clock.until(() => openPeers(ada) === 1)
