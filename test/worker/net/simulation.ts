@@ -1,11 +1,6 @@
 // A whole swarm in one process: a signalling server, sockets and links of memory, and time moved by hand.
 
-import {
-  createVerifier,
-  type Ed25519Subtle,
-  type Identity,
-  type Verifier,
-} from '#core/crypto/identity.ts'
+import { createVerifier, type Ed25519Subtle, type Identity, type Verifier } from '#core/crypto/identity.ts'
 import { importIdentity } from '../../core/protocol/frame-tools.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../../../worker/net/memory-transport.ts'
 import type { SocketFactory } from '../../../worker/net/signalling-client.ts'
