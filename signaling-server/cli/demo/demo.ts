@@ -46,7 +46,8 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     process.removeListener('SIGINT', interrupt)
     process.removeListener('SIGTERM', interrupt)
   }
-  if (options.json) console.log(JSON.stringify(report, null, 2))
+  // One line, so that it can be taken from the end of a log.
+  if (options.json) console.log(JSON.stringify(report))
   else console.log(`VERDICT: ${report.verdict}`)
   if (interrupted) return 130
   return report.verdict === 'PASS' ? 0 : 1

@@ -80,8 +80,8 @@ export function createReport(comparison: Comparison, settings: DemoSettings): De
     adapter: comparison.adapter,
     baseline: describeRun(baseline),
     split: describeRun(split),
-    computeMs: split.computeMs.reduce((sum, ms) => sum + ms, 0),
-    networkMs: split.networkMs,
+    computeMs: roundMs(split.computeMs.reduce((sum, ms) => sum + ms, 0)),
+    networkMs: roundMs(split.networkMs),
     tokensEqual,
     logitsEqual,
     stepsCompared: Math.min(baseline.logitsDigests.length, split.logitsDigests.length),
@@ -92,7 +92,7 @@ export function createReport(comparison: Comparison, settings: DemoSettings): De
       first: stage.range.first,
       last: stage.range.last - 1,
       bytes: stage.bytes,
-      computeMs: split.computeMs[index] ?? 0,
+      computeMs: roundMs(split.computeMs[index] ?? 0),
     })),
     bytesPerHop: model.width * Float32Array.BYTES_PER_ELEMENT,
     bytesSent: split.bytesSent,
@@ -137,7 +137,12 @@ export function describeReport(report: DemoReport): string[] {
 
 function describeRun(run: AnswerResult): RunReport {
   const { tokens, text, msPerToken, prefillMs, promptTokens, finish } = run
-  return { tokens, text, msPerToken, prefillMs, promptTokens, finish }
+  return { tokens, text, msPerToken: roundMs(msPerToken), prefillMs: roundMs(prefillMs), promptTokens, finish }
+}
+
+/** Browsers' clocks tick in 0.1 ms or less; further digits are noise of the subtraction. */
+function roundMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000
 }
 
 /** Index of the first place where the two differ (in length too), or null. */
