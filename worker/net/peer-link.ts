@@ -12,7 +12,8 @@ import { createSession, type PeerMessage, type Session, type SessionEnd } from '
 
 /** From the first signal to an open session. */
 const CONNECT_TIMEOUT_MS = 20_000
-/** Between two ICE restarts of an interrupted link. */
+/** An interrupted link gets this long to heal by itself before ICE is restarted, and again between restarts. */
+const FIRST_RESTART_MS = 2_000
 const RESTART_EVERY_MS = 5_000
 /** How long the channel may take to bring the goodbye over before the connection under it goes. */
 const LINGER_MS = 1_000
@@ -55,8 +56,8 @@ export interface PeerLink {
   signalToPeer(signal: LinkSignal): void
   opened(link: OpenedLink): void
   transportState(state: LinkState, reason: string | undefined): void
-  /** Ends it from here. */
-  end(reason: BodyOf<'SESSION_GOODBYE'>['reason'] | null, end: SessionEnd): void
+  /** Ends it from here: `reason` for the peer, if it still listens, and `end` for this side. */
+  end(reason: BodyOf<'SESSION_GOODBYE'>['reason'], end: SessionEnd): void
 }
 
 export function createPeerLink(options: PeerLinkOptions): PeerLink {
@@ -88,15 +89,15 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   let wasEverOpen = false
 
   const connectTimer = clock.setTimeout(() => {
-    session?.end('leaving')
     finish({ code: 'LINK_FAILED', message: 'No connection came about in 20 seconds.', by: 'local' })
+    session?.end('leaving')
   }, CONNECT_TIMEOUT_MS)
 
   const update = () => {
     const now = (session?.stalled ?? false) || transportInterrupted
     if (now === interrupted || ended) return
     interrupted = now
-    if (interrupted) restart()
+    if (interrupted) restartTimer = clock.setTimeout(restart, FIRST_RESTART_MS)
     else if (restartTimer !== null) {
       clock.clearTimeout(restartTimer)
       restartTimer = null
@@ -158,7 +159,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
             clock.clearTimeout(connectTimer)
             events.onOpen()
           },
-          onMessage: (message) => events.onMessage(message),
+          onMessage(message) {
+            if (!ended) events.onMessage(message)
+          },
           onStalled: update,
           onEnd: finish,
         },
@@ -173,8 +176,8 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     },
     end(reason, end) {
       if (ended) return
-      if (session !== null && reason !== null) session.end(reason)
       finish(end)
+      session?.end(reason)
     },
   }
 }

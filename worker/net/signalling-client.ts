@@ -241,7 +241,8 @@ export function createSignallingClient(options: SignallingClientOptions): Signal
         if (bytes.length > MAX_FRAME_BYTES) drop('the server sent a message that is too large')
         else self.inbox.push(bytes)
       },
-      onClose: (reason) => drop(reason),
+      // What came before is still taken in: a goodbye says more than a closed socket.
+      onClose: (reason) => void self.inbox.idle().then(() => drop(reason)),
     }
     const self: Connection = {
       socket: openSocket(options.connect, options.url, events),

@@ -1,16 +1,17 @@
 // The nodes of a room as one sees them from here: a link to every other one, kept up, replaced when a node comes back, and
 // given up when it is gone. The server only introduces; links outlive it.
 
-import type { Clock, Timer } from '#core/clock.ts'
+import type { Clock } from '#core/clock.ts'
 import { compareBytes, equalBytes, toHex } from '#core/crypto/bytes.ts'
 import type { Identity, Verifier } from '#core/crypto/identity.ts'
 import { openRoom, ROOM_SECRET_BYTES, type RoomKeys } from '#core/crypto/room.ts'
 import { CentramError, errorCode, type ErrorCode } from '#core/errors.ts'
-import { openSelfSigned, type Message } from '#core/protocol/codec.ts'
-import { createInbox } from '#core/protocol/inbox.ts'
 import type { BodyOf, PeerMessageName } from '#core/protocol/registry.ts'
 import type { LinkTransport } from './link-transport.ts'
+import { createListeners } from './listeners.ts'
 import { createPeerLink, type PeerLink } from './peer-link.ts'
+import { createPeerRecord, nextPause, noteEnd, type PeerRecord } from './peer-record.ts'
+import { createPeerSignals, type PeerSignal } from './peer-signals.ts'
 import type { PeerMessage, SessionEnd } from './session.ts'
 import {
   createSignallingClient,
@@ -22,14 +23,8 @@ import {
 
 /** Links of one node, at most: a full mesh of 16. */
 export const MAX_LINKS = 15
-const FIRST_RETRY_MS = 500
-const LAST_RETRY_MS = 30_000
-/** A peer that broke the protocol is not spoken to for this long, doubled each time. */
-const PENALTY_MS = 10_000
-const LAST_PENALTY_MS = 300_000
 /** Ended links whose names are remembered, so that an old offer cannot open them again. */
 const MAX_PAST_LINKS = 256
-const MAX_WAITING_SIGNALS_BYTES = 4 * 1024 * 1024
 
 export interface SwarmOptions {
   readonly identity: Identity
@@ -103,21 +98,6 @@ export interface Swarm {
   close(): void
 }
 
-interface PeerRecord {
-  readonly id: string
-  readonly key: Uint8Array
-  name: string
-  incarnation: Uint8Array
-  /** In the room as the server last told. */
-  member: boolean
-  link: PeerLink | null
-  attempts: number
-  penalties: number
-  /** Nothing is begun or answered before this time. */
-  notBefore: number
-  retryTimer: Timer | null
-}
-
 export function createSwarm(options: SwarmOptions): Swarm {
   const { identity, clock, transport } = options
   const selfKey = identity.publicKey
@@ -140,7 +120,6 @@ export function createSwarm(options: SwarmOptions): Swarm {
   const changed = () => changeListeners.call()
   /** In a pair the node with the lower key is polite: it answers. The other one begins. */
   const isPolite = (key: Uint8Array) => compareBytes(selfKey, key) < 0
-  const linkCount = () => byLink.size
 
   const startLink = (record: PeerRecord, id: Uint8Array) => {
     if (room === null) return
@@ -158,8 +137,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
       relay: (frame) => void client?.relay(frame),
       events: {
         onOpen() {
-          record.attempts = 0
-          record.penalties = 0
+          record.openedAt = clock.now()
           changed()
           openListeners.call(record.id)
         },
@@ -169,7 +147,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
           interruptedListeners.call(record.id, interrupted)
           // Silent, and gone from the room: it will not come back on this link.
           if (interrupted && !record.member && server.state === 'open') {
-            link.end(null, { code: 'PEER_LEFT', message: 'The node left the room and is silent.', by: 'remote' })
+            link.end('leaving', { code: 'PEER_LEFT', message: 'The node left the room and is silent.', by: 'remote' })
           }
         },
         onEnd: (end, wasOpen) => linkEnded(record, link, end, wasOpen),
@@ -185,9 +163,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
     pastLinks.add(link.name)
     if (pastLinks.size > MAX_PAST_LINKS) pastLinks.delete(pastLinks.keys().next().value as string)
     if (record.link === link) record.link = null
-    if (end.by === 'refused') {
-      record.notBefore = clock.now() + Math.min(LAST_PENALTY_MS, PENALTY_MS * 2 ** record.penalties++)
-    }
+    noteEnd(record, end, wasOpen, clock.now())
     if (!record.member && record.link === null) records.delete(record.id)
     changed()
     if (wasOpen) lostListeners.call(record.id, { code: end.code, message: end.message })
@@ -199,22 +175,32 @@ export function createSwarm(options: SwarmOptions): Swarm {
 
   const scheduleRetry = (record: PeerRecord) => {
     if (!wanted(record) || isPolite(record.key) || record.retryTimer !== null) return
-    const pause = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** record.attempts++)
-    const wait = Math.max(pause, record.notBefore - clock.now())
-    record.retryTimer = clock.setTimeout(() => {
-      record.retryTimer = null
-      beginLink(record)
-    }, wait)
+    record.retryTimer = clock.setTimeout(
+      () => {
+        record.retryTimer = null
+        beginLink(record)
+      },
+      nextPause(record, clock.now()),
+    )
   }
 
   const beginLink = (record: PeerRecord) => {
     if (!wanted(record) || record.retryTimer !== null || isPolite(record.key)) return
-    if (linkCount() >= MAX_LINKS) return
+    if (byLink.size >= MAX_LINKS) return
     if (clock.now() < record.notBefore) scheduleRetry(record)
     else startLink(record, options.random(16))
   }
 
-  const endLink = (record: PeerRecord, reason: BodyOf<'SESSION_GOODBYE'>['reason'] | null, end: SessionEnd) => {
+  /** The server is back: signals of links that were still connecting went astray meanwhile. */
+  const beginAgain = () => {
+    for (const record of [...records.values()]) {
+      if (record.link?.state !== 'connecting' || isPolite(record.key)) continue
+      record.attempts = 0
+      endLink(record, 'leaving', { code: 'LINK_FAILED', message: 'The server was away meanwhile.', by: 'local' })
+    }
+  }
+
+  const endLink = (record: PeerRecord, reason: BodyOf<'SESSION_GOODBYE'>['reason'], end: SessionEnd) => {
     record.link?.end(reason, end)
   }
 
@@ -226,18 +212,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
       present.add(id)
       const record = records.get(id)
       if (record === undefined) {
-        records.set(id, {
-          id,
-          key: member.key,
-          name: member.name,
-          incarnation: member.incarnation,
-          member: true,
-          link: null,
-          attempts: 0,
-          penalties: 0,
-          notBefore: 0,
-          retryTimer: null,
-        })
+        records.set(id, createPeerRecord(member))
         continue
       }
       record.member = true
@@ -245,7 +220,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
       if (!equalBytes(record.incarnation, member.incarnation)) {
         record.incarnation = member.incarnation
         record.attempts = 0
-        endLink(record, null, { code: 'PEER_LEFT', message: 'The node was started anew.', by: 'remote' })
+        endLink(record, 'replaced', { code: 'PEER_LEFT', message: 'The node was started anew.', by: 'remote' })
       }
     }
     for (const record of records.values()) {
@@ -255,7 +230,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
       record.retryTimer = null
       if (record.link === null) records.delete(record.id)
       else if (record.link.state !== 'open') {
-        endLink(record, null, { code: 'PEER_LEFT', message: 'The node left the room.', by: 'remote' })
+        endLink(record, 'replaced', { code: 'PEER_LEFT', message: 'The node left the room.', by: 'remote' })
       }
     }
     changed()
@@ -272,7 +247,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
     }
     const handler = handlers.get(message.name)
     if (handler === undefined) {
-      failed(new CentramError('MODEL_UNSUPPORTED', `This node does not take ${message.name}.`))
+      failed(new CentramError('BAD_ARGUMENT', `This node does not take ${message.name}.`))
       return
     }
     try {
@@ -283,46 +258,28 @@ export function createSwarm(options: SwarmOptions): Swarm {
     }
   }
 
-  /** A signal of another node: only a member's own, newer than the last, and for a link that may still come about. */
-  const takeSignal = async (frame: Uint8Array) => {
-    const isMember = (message: Message): Uint8Array | undefined => {
-      if (message.name !== 'SIGNAL_DESCRIPTION' && message.name !== 'SIGNAL_CANDIDATE') return undefined
-      const { from, to, link } = message.body
-      if (!equalBytes(to, selfKey) || !equalBytes(link, message.session)) return undefined
-      return records.get(toHex(from))?.key
-    }
-    let message: Message
-    try {
-      message = await openSelfSigned(frame, isMember, options.verifier)
-    } catch {
-      // Only the server could have made this up: it is dropped, and the links go on without it.
-      return
-    }
-    if (message.name !== 'SIGNAL_DESCRIPTION' && message.name !== 'SIGNAL_CANDIDATE') return
-    const { body } = message
-    const record = records.get(toHex(body.from))
+  const takeSignal = ({ from, link: id, sequence, signal }: PeerSignal) => {
+    const record = records.get(from)
     if (record === undefined || closed || room === null) return
-    const name = toHex(body.link)
+    const name = toHex(id)
     if (record.link === null || record.link.name !== name) {
-      const isOffer = message.name === 'SIGNAL_DESCRIPTION' && message.body.type === 'offer'
+      // Only the side that begins links may name a new one, and no name counts twice.
+      const isOffer = signal.kind === 'description' && signal.type === 'offer'
       if (!isOffer || !isPolite(record.key) || pastLinks.has(name) || clock.now() < record.notBefore) return
-      endLink(record, null, { code: 'PEER_LEFT', message: 'The node connected anew.', by: 'remote' })
-      if (linkCount() >= MAX_LINKS) return
-      startLink(record, body.link)
+      endLink(record, 'replaced', { code: 'PEER_LEFT', message: 'The node connected anew.', by: 'remote' })
+      if (byLink.size >= MAX_LINKS) return
+      startLink(record, id)
     }
     const link = record.link as PeerLink | null
-    if (link === null || message.sequence <= link.lastSignal) return
-    link.lastSignal = message.sequence
-    link.signalFromPeer(
-      message.name === 'SIGNAL_DESCRIPTION'
-        ? { kind: 'description', type: message.body.type, sdp: message.body.sdp }
-        : { kind: 'candidate', candidate: message.body.candidate, mid: message.body.mid, line: message.body.line },
-    )
+    if (link === null || sequence <= link.lastSignal) return
+    link.lastSignal = sequence
+    link.signalFromPeer(signal)
   }
-  const signals = createInbox({
-    process: takeSignal,
-    maxWaitingBytes: MAX_WAITING_SIGNALS_BYTES,
-    onFail: () => undefined,
+  const signals = createPeerSignals({
+    selfKey,
+    verifier: options.verifier,
+    isMember: (id) => records.has(id),
+    onSignal: takeSignal,
   })
 
   const leaveRoom = () => {
@@ -352,6 +309,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
       onState(state, reason) {
         server = reason === undefined ? { state } : { state, reason }
         changed()
+        if (state === 'open') beginAgain()
       },
       onRoom: (_room, members) => updateRoom(members),
       onRelayed: (frame) => signals.push(frame),
@@ -431,18 +389,5 @@ export function createSwarm(options: SwarmOptions): Swarm {
       throw new CentramError('PEER_LEFT', `There is no open link to node ${peer.slice(0, 8)}.`)
     }
     return session
-  }
-}
-
-function createListeners<Arguments extends readonly unknown[]>() {
-  const listeners = new Set<(...values: Arguments) => void>()
-  return {
-    add(listener: (...values: Arguments) => void): () => void {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
-    call(...values: Arguments): void {
-      for (const listener of [...listeners]) listener(...values)
-    },
   }
 }
