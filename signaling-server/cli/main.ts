@@ -2,6 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { errorMessage, CentramError } from '#core/errors.ts'
+import type { BenchOptions } from './bench/bench.ts'
 import type { DemoOptions } from './demo/demo.ts'
 import { readVersion } from './project.ts'
 import type { StartOptions } from './start.ts'
@@ -40,6 +41,25 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .option('--json', 'print one JSON object and nothing else on standard output', false)
     .action(async (options: DemoOptions) => {
       process.exitCode = await (await import('./demo/demo.ts')).runDemo(options)
+    })
+
+  program
+    .command('bench')
+    .description('time the kernels and whole models in headless Chromium')
+    .option(
+      '--models <names>',
+      'models to time, comma-separated, as --model of the demo; empty for none',
+      'toy,smollm2-135m',
+    )
+    .option('--no-kernels', 'leave the kernels out')
+    .option('--tokens <number>', 'tokens to generate in each run', parseCount(2, 4096), 16)
+    .option('--tabs <number>', 'browser processes of the split runs', parseCount(2, 4), 2)
+    .option('--repeats <number>', 'runs to take the median of', parseCount(1, 1000), 5)
+    .option('--timeout <seconds>', 'give up after this long without any progress', parseCount(1, 86_400), 180)
+    .option('--out <file>', 'where to write the JSON (default: bench-results/<time>.json)')
+    .option('--json', 'print the JSON too, alone on standard output', false)
+    .action(async (options: BenchOptions) => {
+      process.exitCode = await (await import('./bench/bench.ts')).runBench(options)
     })
 
   try {

@@ -34,6 +34,7 @@ export interface Tab {
   generate(request: GenerateOptions, onEvent?: (event: TabEvent) => void): Promise<TimedAnswer>
   /** Waits until the state fulfils `condition`; `what` completes "waiting for …". */
   waitFor(what: string, condition: (state: TabState) => boolean): Promise<TabState>
+  readonly browserVersion: string
   close(): Promise<void>
 }
 
@@ -51,7 +52,7 @@ const MAX_COMPLAINTS = 5
 /** Launches a browser, opens `url` in it and waits until its node reports a state. */
 export async function openTab(options: TabOptions): Promise<Tab> {
   const { label, watchdog } = options
-  const browser = await launch(options.headed)
+  const browser = await launchBrowser(options.headed)
   let closing = false
   const close = async () => {
     closing = true
@@ -132,6 +133,7 @@ export async function openTab(options: TabOptions): Promise<Tab> {
           stop()
         }
       },
+      browserVersion: browser.version(),
       close,
     }
     await watchdog.guard(`the node of ${label} to start`, evaluate('centramDriver.watch()')).catch((error: unknown) => {
@@ -146,7 +148,8 @@ export async function openTab(options: TabOptions): Promise<Tab> {
   }
 }
 
-async function launch(headed: boolean): Promise<Browser> {
+/** Starts a Chromium with WebGPU; `headed` shows its window. */
+export async function launchBrowser(headed: boolean): Promise<Browser> {
   const executablePath = findChromium()
   try {
     return await chromium.launch({

@@ -1,0 +1,127 @@
+// `centram bench`: figures of the kernels and of whole models in headless Chromium, as tables and as JSON.
+
+import { mkdir, writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { CentramError, errorMessage } from '#core/errors.ts'
+import { defaultModels, launchServer } from '../launch.ts'
+import { resolveModel } from '../model-choice.ts'
+import { PROJECT_FOLDER, readVersion } from '../project.ts'
+import type { Tab } from '../tab.ts'
+import { createWatchdog } from '../watchdog.ts'
+import { ensureWebApp } from '../web-build.ts'
+import { benchKernels, type KernelFigures } from './kernel-bench.ts'
+import { benchModel, type ModelFigures } from './model-bench.ts'
+import { describeKernels, describeModels } from './report.ts'
+
+export interface BenchOptions {
+  /** Names as `--model` of the demo takes them, comma-separated. */
+  readonly models: string
+  readonly kernels: boolean
+  readonly tokens: number
+  readonly tabs: number
+  readonly repeats: number
+  readonly timeout: number
+  readonly out?: string
+  readonly json: boolean
+}
+
+export interface BenchReport {
+  readonly version: string
+  readonly machine: {
+    readonly processors: string
+    readonly count: number
+    readonly node: string
+    readonly browser: string
+  }
+  readonly at: string
+  readonly kernels: KernelFigures | null
+  readonly models: readonly ModelFigures[]
+}
+
+/** Long enough that prefill is more than its fixed costs, and short enough for the built-in model's 128 positions. */
+const PROMPT = 'It was the third day of the voyage. The wind had fallen, and the men sat on the deck and told stories'
+
+/** Returns the exit code. */
+export async function runBench(options: BenchOptions): Promise<number> {
+  const say = (line: string) => (options.json ? console.error(line) : console.log(line))
+  const watchdog = createWatchdog(options.timeout * 1000)
+  const tabs: Tab[] = []
+  const interrupt = () => watchdog.fail(new CentramError('CANCELLED', 'The benchmark was stopped by hand.'))
+  process.once('SIGINT', interrupt)
+  process.once('SIGTERM', interrupt)
+  const closers: (() => Promise<void>)[] = []
+  try {
+    await ensureWebApp(say)
+    const models: ModelFigures[] = []
+    let kernels: KernelFigures | null = null
+    let browser = ''
+    if (options.kernels) {
+      const server = await launchServer({ port: 0, host: '127.0.0.1', models: defaultModels() })
+      closers.push(() => server.stop())
+      say('Timing the kernels…')
+      const measured = await benchKernels({ url: server.url, watchdog, say })
+      kernels = measured.figures
+      browser = measured.browser
+      for (const line of describeKernels(kernels)) say(line)
+    }
+    for (const name of options.models.split(',').filter(Boolean)) {
+      const choice = await resolveModel(name, say)
+      const server = await launchServer({ port: 0, host: '127.0.0.1', ...choice.serve })
+      closers.push(() => server.stop())
+      models.push(
+        ...(await benchModel({
+          url: server.url,
+          name,
+          model: choice.input,
+          prompt: PROMPT,
+          tokens: options.tokens,
+          tabs: options.tabs,
+          repeats: options.repeats,
+          watchdog,
+          say,
+          onTab: (tab) => {
+            browser ||= tab.browserVersion
+            tabs.push(tab)
+          },
+        })),
+      )
+      // The next model gets the machine for itself.
+      await Promise.all(tabs.splice(0).map((tab) => tab.close()))
+    }
+    for (const line of describeModels(models)) say(line)
+    const processors = cpus()
+    const report: BenchReport = {
+      version: readVersion(),
+      machine: {
+        processors: processors[0]?.model ?? 'unknown',
+        count: processors.length,
+        node: process.versions.node,
+        browser,
+      },
+      at: new Date().toISOString(),
+      kernels,
+      models,
+    }
+    const path = await save(report, options.out)
+    say(`\nWritten to ${path}`)
+    if (options.json) console.log(JSON.stringify(report))
+    return 0
+  } catch (error) {
+    console.error(`\nThe benchmark failed: ${errorMessage(error)}`)
+    return 1
+  } finally {
+    process.removeListener('SIGINT', interrupt)
+    process.removeListener('SIGTERM', interrupt)
+    await Promise.allSettled(tabs.map((tab) => tab.close()))
+    await Promise.allSettled(closers.map((close) => close()))
+  }
+}
+
+async function save(report: BenchReport, out: string | undefined): Promise<string> {
+  const name = `${report.at.slice(0, 19).replaceAll(':', '-')}.json`
+  const path = resolve(out ?? join(PROJECT_FOLDER, 'bench-results', name))
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, `${JSON.stringify(report, null, 2)}\n`)
+  return path
+}
