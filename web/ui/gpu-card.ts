@@ -8,9 +8,9 @@ import { formatBytes } from './format.ts'
 export function gpuTitle(gpu: GpuState): string {
   if (gpu.kind === 'starting') return 'asking the browser for a GPU'
   if (gpu.kind === 'none') return 'no GPU in use'
-  return (
-    gpu.description || [gpu.vendor, gpu.architecture].filter(Boolean).join(' ') || 'a GPU the browser does not name'
-  )
+  if (gpu.description) return gpu.description
+  const words = [gpu.vendor, gpu.architecture].filter(Boolean)
+  return words.map((word) => word[0]?.toUpperCase() + word.slice(1)).join(' ') || 'a GPU the browser does not name'
 }
 
 export class GpuCard extends LitElement {

@@ -75,7 +75,11 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
       const same = placement?.modelId === store.get().placement?.modelId
       store.update(same ? { placement } : { placement, speed: null })
     },
-    onReady: announceToAll,
+    onReady() {
+      announceToAll()
+      // Nodes that came or went while it was loading are placed now.
+      followSoon()
+    },
     onNotice: (code, message) => notify('warning', code, message),
   })
   const answers = createAnswers(active, () => active.follow())
