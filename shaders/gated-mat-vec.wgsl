@@ -29,26 +29,20 @@ fn input_quad(column: u32, quad: u32) -> vec4f {
   return input[column * shape.quads + min(quad, shape.quads - 1u)];
 }
 
-fn load_inputs(column: u32, group: u32) -> Inputs {
-  let quad = group * 8u;
-  let x0 = input_quad(column, quad);
-  let x1 = input_quad(column, quad + 1u);
-  let x2 = input_quad(column, quad + 2u);
-  let x3 = input_quad(column, quad + 3u);
-  let x4 = input_quad(column, quad + 4u);
-  let x5 = input_quad(column, quad + 5u);
-  let x6 = input_quad(column, quad + 6u);
-  let x7 = input_quad(column, quad + 7u);
-  var sum = 0.0;
-  if (gate_has_offset || up_has_offset) {
-    sum = sum4(((x0 + x1) + (x2 + x3)) + ((x4 + x5) + (x6 + x7)));
-  }
-  return Inputs(x0, x1, x2, x3, x4, x5, x6, x7, sum);
+// Both matrices' partial sums of one group.
+struct Pair {
+  gate: Partial,
+  up: Partial,
 }
 
-fn both(total: vec2f, gate: QuantGroup, up: QuantGroup, column: u32, group: u32) -> vec2f {
-  let x = load_inputs(column, group);
-  return vec2f(gate_dot(total.x, gate, x), up_dot(total.y, up, x));
+fn accumulate_column(t: Pair, gate: Octet, up: Octet, column: u32, quad: u32) -> Pair {
+  let a = input_quad(column, quad);
+  let b = input_quad(column, quad + 4u);
+  return Pair(gate_accumulate(t.gate, gate, a, b), up_accumulate(t.up, up, a, b));
+}
+
+fn finish(total: vec2f, t: Pair, gate: Scale, up: Scale) -> vec2f {
+  return vec2f(gate_finish(total.x, t.gate, gate), up_finish(total.y, t.up, up));
 }
 
 fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
@@ -62,21 +56,50 @@ fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
   var s7 = vec2f();
   let tile0 = min(tile, shape.tiles - 1u);
   for (var group = slice; group < shape.groups; group += SLICES) {
-    let gate = gate_group(tile0, lane, group, shape.groups);
-    let up = up_group(tile0, lane, group, shape.groups);
-    s0 = both(s0, gate, up, column, group);
+    let gate_at = gate_base(tile0, lane, group, shape.groups);
+    let up_at = up_base(tile0, lane, group, shape.groups);
+    let gate_by = gate_scale(tile0, lane, group, shape.groups);
+    let up_by = up_scale(tile0, lane, group, shape.groups);
+    var p0 = Pair();
+    var p1 = Pair();
+    var p2 = Pair();
+    var p3 = Pair();
+    var p4 = Pair();
+    var p5 = Pair();
+    var p6 = Pair();
+    var p7 = Pair();
+    for (var octet = 0u; octet < 4u; octet++) {
+      let quad = group * 8u + octet;
+      let gate = gate_quants(gate_at, octet, gate_by);
+      let up = up_quants(up_at, octet, up_by);
+      p0 = accumulate_column(p0, gate, up, column, quad);
+      if (COLUMNS > 1u) {
+        p1 = accumulate_column(p1, gate, up, column + 1u, quad);
+      }
+      if (COLUMNS > 2u) {
+        p2 = accumulate_column(p2, gate, up, column + 2u, quad);
+        p3 = accumulate_column(p3, gate, up, column + 3u, quad);
+      }
+      if (COLUMNS > 4u) {
+        p4 = accumulate_column(p4, gate, up, column + 4u, quad);
+        p5 = accumulate_column(p5, gate, up, column + 5u, quad);
+        p6 = accumulate_column(p6, gate, up, column + 6u, quad);
+        p7 = accumulate_column(p7, gate, up, column + 7u, quad);
+      }
+    }
+    s0 = finish(s0, p0, gate_by, up_by);
     if (COLUMNS > 1u) {
-      s1 = both(s1, gate, up, column + 1u, group);
+      s1 = finish(s1, p1, gate_by, up_by);
     }
     if (COLUMNS > 2u) {
-      s2 = both(s2, gate, up, column + 2u, group);
-      s3 = both(s3, gate, up, column + 3u, group);
+      s2 = finish(s2, p2, gate_by, up_by);
+      s3 = finish(s3, p3, gate_by, up_by);
     }
     if (COLUMNS > 4u) {
-      s4 = both(s4, gate, up, column + 4u, group);
-      s5 = both(s5, gate, up, column + 5u, group);
-      s6 = both(s6, gate, up, column + 6u, group);
-      s7 = both(s7, gate, up, column + 7u, group);
+      s4 = finish(s4, p4, gate_by, up_by);
+      s5 = finish(s5, p5, gate_by, up_by);
+      s6 = finish(s6, p6, gate_by, up_by);
+      s7 = finish(s7, p7, gate_by, up_by);
     }
   }
   return Sums(s0, s1, s2, s3, s4, s5, s6, s7);

@@ -7,7 +7,7 @@
 override SLICES: u32 = 1;
 // Tiles of eight rows side by side in a workgroup.
 override TILES: u32 = 8;
-// Rows a thread takes, one in each of as many tile blocks; more than one only when COLUMNS is 1.
+// Rows a thread takes, 1 or 4, one in each of as many tile blocks; 4 only when COLUMNS is 1.
 override ROWS: u32 = 1;
 override COLUMNS: u32 = 1;
 override THREADS: u32 = 64; // 8 * SLICES * TILES
@@ -24,21 +24,8 @@ struct Sums {
   s7: f32,
 }
 
-fn load_inputs(column: u32, group: u32) -> Inputs {
-  let quad = group * 8u;
-  let x0 = input_quad(column, quad);
-  let x1 = input_quad(column, quad + 1u);
-  let x2 = input_quad(column, quad + 2u);
-  let x3 = input_quad(column, quad + 3u);
-  let x4 = input_quad(column, quad + 4u);
-  let x5 = input_quad(column, quad + 5u);
-  let x6 = input_quad(column, quad + 6u);
-  let x7 = input_quad(column, quad + 7u);
-  var sum = 0.0;
-  if (weight_has_offset) {
-    sum = sum4(((x0 + x1) + (x2 + x3)) + ((x4 + x5) + (x6 + x7)));
-  }
-  return Inputs(x0, x1, x2, x3, x4, x5, x6, x7, sum);
+fn accumulate_column(t: Partial, q: Octet, column: u32, quad: u32) -> Partial {
+  return weight_accumulate(t, q, input_quad(column, quad), input_quad(column, quad + 4u));
 }
 
 fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
@@ -57,28 +44,65 @@ fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
   let tile2 = min(tile + 2u * TILES, last);
   let tile3 = min(tile + 3u * TILES, last);
   for (var group = slice; group < shape.groups; group += SLICES) {
-    let x = load_inputs(column, group);
-    let w = weight_group(tile0, lane, group, shape.groups);
-    s0 = weight_dot(s0, w, x);
-    if (COLUMNS > 1u) {
-      s1 = weight_dot(s1, w, load_inputs(column + 1u, group));
+    let base0 = weight_base(tile0, lane, group, shape.groups);
+    let base1 = weight_base(tile1, lane, group, shape.groups);
+    let base2 = weight_base(tile2, lane, group, shape.groups);
+    let base3 = weight_base(tile3, lane, group, shape.groups);
+    let scale0 = weight_scale(tile0, lane, group, shape.groups);
+    var scale1 = scale0;
+    var scale2 = scale0;
+    var scale3 = scale0;
+    if (ROWS > 1u) {
+      scale1 = weight_scale(tile1, lane, group, shape.groups);
+      scale2 = weight_scale(tile2, lane, group, shape.groups);
+      scale3 = weight_scale(tile3, lane, group, shape.groups);
     }
-    if (COLUMNS > 2u) {
-      s2 = weight_dot(s2, w, load_inputs(column + 2u, group));
-      s3 = weight_dot(s3, w, load_inputs(column + 3u, group));
+    var p0 = Partial();
+    var p1 = Partial();
+    var p2 = Partial();
+    var p3 = Partial();
+    var p4 = Partial();
+    var p5 = Partial();
+    var p6 = Partial();
+    var p7 = Partial();
+    for (var octet = 0u; octet < 4u; octet++) {
+      let quad = group * 8u + octet;
+      let a = input_quad(column, quad);
+      let b = input_quad(column, quad + 4u);
+      let q = weight_quants(base0, octet, scale0);
+      p0 = weight_accumulate(p0, q, a, b);
+      if (COLUMNS > 1u) {
+        p1 = accumulate_column(p1, q, column + 1u, quad);
+      }
+      if (COLUMNS > 2u) {
+        p2 = accumulate_column(p2, q, column + 2u, quad);
+        p3 = accumulate_column(p3, q, column + 3u, quad);
+      }
+      if (COLUMNS > 4u) {
+        p4 = accumulate_column(p4, q, column + 4u, quad);
+        p5 = accumulate_column(p5, q, column + 5u, quad);
+        p6 = accumulate_column(p6, q, column + 6u, quad);
+        p7 = accumulate_column(p7, q, column + 7u, quad);
+      }
+      if (ROWS > 1u) {
+        p1 = weight_accumulate(p1, weight_quants(base1, octet, scale1), a, b);
+        p2 = weight_accumulate(p2, weight_quants(base2, octet, scale2), a, b);
+        p3 = weight_accumulate(p3, weight_quants(base3, octet, scale3), a, b);
+      }
+    }
+    s0 = weight_finish(s0, p0, scale0);
+    if (COLUMNS > 1u || ROWS > 1u) {
+      s1 = weight_finish(s1, p1, scale1);
+    }
+    if (COLUMNS > 2u || ROWS > 1u) {
+      s2 = weight_finish(s2, p2, scale2);
+      s3 = weight_finish(s3, p3, scale3);
     }
     if (COLUMNS > 4u) {
-      s4 = weight_dot(s4, w, load_inputs(column + 4u, group));
-      s5 = weight_dot(s5, w, load_inputs(column + 5u, group));
-      s6 = weight_dot(s6, w, load_inputs(column + 6u, group));
-      s7 = weight_dot(s7, w, load_inputs(column + 7u, group));
-    }
-    if (ROWS > 1u) {
-      s1 = weight_dot(s1, weight_group(tile1, lane, group, shape.groups), x);
-    }
-    if (ROWS > 2u) {
-      s2 = weight_dot(s2, weight_group(tile2, lane, group, shape.groups), x);
-      s3 = weight_dot(s3, weight_group(tile3, lane, group, shape.groups), x);
+      s4 = weight_finish(s4, p4, scale0);
+      s5 = weight_finish(s5, p5, scale0);
+      s6 = weight_finish(s6, p6, scale0);
+      s7 = weight_finish(s7, p7, scale0);
     }
   }
   return Sums(s0, s1, s2, s3, s4, s5, s6, s7);
@@ -115,8 +139,6 @@ fn row_per_thread(
   }
   if (ROWS > 1u) {
     store(tile + TILES, lane, column, sums.s1);
-  }
-  if (ROWS > 2u) {
     store(tile + 2u * TILES, lane, column, sums.s2);
     store(tile + 3u * TILES, lane, column, sums.s3);
   }

@@ -12,15 +12,6 @@ struct Scale {
   offset: f32,
 }
 
-// The octets of a group, unscaled, and its scales.
-struct QuantGroup {
-  q0: Octet,
-  q1: Octet,
-  q2: Octet,
-  q3: Octet,
-  scale: Scale,
-}
-
 // One slab of a matrix; see worker/gpu/matrix.ts.
 struct MatrixShape {
   first_row: u32,    // of this slab in the matrix
@@ -33,17 +24,10 @@ struct MatrixShape {
   spare1: u32,
 }
 
-// 32 inputs of one column, and their sum for formats with an offset.
-struct Inputs {
-  x0: vec4f,
-  x1: vec4f,
-  x2: vec4f,
-  x3: vec4f,
-  x4: vec4f,
-  x5: vec4f,
-  x6: vec4f,
-  x7: vec4f,
-  sum: f32,
+// A group's products of quants and inputs, and the inputs' own sum for formats with an offset; four lanes each.
+struct Partial {
+  products: vec4f,
+  inputs: vec4f,
 }
 
 // Horizontal sum in one fixed order (`dot` leaves it to the driver).

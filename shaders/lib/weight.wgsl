@@ -19,37 +19,31 @@ fn weight_values(base: u32, octet: u32, scale: Scale) -> Octet {
   return q;
 }
 
-fn weight_group(tile: u32, lane: u32, group: u32, groups: u32) -> QuantGroup {
-  let base = weight_base(tile, lane, group, groups);
-  return QuantGroup(
-    weight_octet(base, 0u),
-    weight_octet(base, 1u),
-    weight_octet(base, 2u),
-    weight_octet(base, 3u),
-    weight_scale(tile, lane, group, groups),
-  );
+// One octet for `weight_accumulate`: integer quants, scaled only where the halves of a group differ in scale.
+fn weight_quants(base: u32, octet: u32, scale: Scale) -> Octet {
+  let q = weight_octet(base, octet);
+  if (weight_has_halves) {
+    return Octet(q.a * scale.low, q.b * scale.high);
+  }
+  return q;
 }
 
-// total + (group · inputs): integer quants first, then one multiplication by each scale.
-fn weight_dot(total: f32, w: QuantGroup, x: Inputs) -> f32 {
-  var low = w.q0.a * x.x0;
-  low = fma(w.q1.a, x.x1, low);
-  low = fma(w.q2.a, x.x2, low);
-  low = fma(w.q3.a, x.x3, low);
-  if (weight_has_halves) {
-    var high = w.q0.b * x.x4;
-    high = fma(w.q1.b, x.x5, high);
-    high = fma(w.q2.b, x.x6, high);
-    high = fma(w.q3.b, x.x7, high);
-    return fma(w.scale.high, sum4(high), fma(w.scale.low, sum4(low), total));
-  }
-  low = fma(w.q0.b, x.x4, low);
-  low = fma(w.q1.b, x.x5, low);
-  low = fma(w.q2.b, x.x6, low);
-  low = fma(w.q3.b, x.x7, low);
-  let scaled = fma(w.scale.low, sum4(low), total);
+fn weight_accumulate(t: Partial, q: Octet, a: vec4f, b: vec4f) -> Partial {
+  let products = fma(q.b, b, fma(q.a, a, t.products));
   if (weight_has_offset) {
-    return fma(w.scale.offset, x.sum, scaled);
+    return Partial(products, t.inputs + (a + b));
+  }
+  return Partial(products, t.inputs);
+}
+
+// total + (group · inputs): one multiplication by each scale a group.
+fn weight_finish(total: f32, t: Partial, scale: Scale) -> f32 {
+  if (weight_has_halves) {
+    return total + sum4(t.products);
+  }
+  let scaled = fma(scale.low, sum4(t.products), total);
+  if (weight_has_offset) {
+    return fma(scale.offset, sum4(t.inputs), scaled);
   }
   return scaled;
 }
