@@ -12,15 +12,25 @@ declare global {
   var centram: NodeApi
 }
 
-export async function startApp(models?: ModelLibraryOptions): Promise<RunningServer> {
+export async function startApp(models?: ModelLibraryOptions, host = '127.0.0.1'): Promise<RunningServer> {
   await ensureWebApp(() => {})
-  return launchServer({ port: 0, host: '127.0.0.1', ...(models && { models }) })
+  return launchServer({ port: 0, host, ...(models && { models }) })
 }
 
-/** A browser of its own, as on another device. Without WebGPU its tabs become light nodes. */
-export async function launchBrowser(options: { readonly gpu?: boolean } = {}): Promise<Browser> {
-  const args = options.gpu === false ? ['--no-sandbox', '--disable-gpu', '--disable-features=WebGPU'] : CHROMIUM_ARGS
-  return chromium.launch({ executablePath: findChromium(), args })
+export interface BrowserOptions {
+  /** Without WebGPU its tabs become light nodes. */
+  readonly gpu?: boolean
+  /** A `--host-resolver-rules` rule. */
+  readonly resolve?: string
+}
+
+/** A browser of its own, as on another device. */
+export async function launchBrowser({ gpu = true, resolve }: BrowserOptions = {}): Promise<Browser> {
+  const args = gpu ? CHROMIUM_ARGS : ['--no-sandbox', '--disable-gpu', '--disable-features=WebGPU,WebGPUService']
+  return chromium.launch({
+    executablePath: findChromium(),
+    args: resolve === undefined ? args : [...args, `--host-resolver-rules=${resolve}`],
+  })
 }
 
 /** Opens `url` and waits until its node has told its id. */
