@@ -192,10 +192,18 @@ def held_out_loss(model: Toy, text: np.ndarray) -> float:
 
 
 def rate_at(step: int, steps: int) -> float:
+    """Warm-up, three quarters of the run on a cosine half as long again as the run, then straight down."""
     if step < WARM_UP:
         return PEAK_RATE * (step + 1) / WARM_UP
-    done = (step - WARM_UP) / max(1, steps - WARM_UP)
-    return FINAL_RATE + 0.5 * (PEAK_RATE - FINAL_RATE) * (1 + math.cos(math.pi * done))
+    turn = steps * 3 // 4
+
+    def cosine(at: int) -> float:
+        done = (at - WARM_UP) / max(1, steps * 3 // 2 - WARM_UP)
+        return FINAL_RATE + 0.5 * (PEAK_RATE - FINAL_RATE) * (1 + math.cos(math.pi * done))
+
+    if step < turn:
+        return cosine(step)
+    return max(FINAL_RATE, cosine(turn) * (steps - step) / (steps - turn))
 
 
 def train(folder: pathlib.Path, steps: int) -> tuple[Toy, dict[str, dict]]:
@@ -385,7 +393,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["all", "train", "golden", "sample"])
     parser.add_argument("prompt", nargs="?", default="The ")
-    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--temperature", type=float, default=0.7)
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "centram-toy")
