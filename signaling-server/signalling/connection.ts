@@ -230,6 +230,8 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
         break
       case 'SESSION_ERROR':
         if (message.body.fatal) close(message.body.message)
+        break
+      default:
     }
   }
 

@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { fromHex } from '#core/crypto/bytes.ts'
 import { publicKeyOfSeed } from '#core/crypto/ed25519.ts'
-import { createVerifier, type Ed25519Subtle, type Verifier } from '#core/crypto/identity.ts'
+import { createVerifier, type Verifier } from '#core/crypto/identity.ts'
 import { openFrame } from '#core/protocol/codec.ts'
 import { flipBit, refusal } from '../core/protocol/frame-tools.ts'
 import golden from '../vectors/protocol/frames.json' with { type: 'json' }
@@ -11,7 +11,7 @@ import { SEED } from '../vectors/protocol/samples.ts'
 
 let verify: Verifier
 beforeAll(async () => {
-  verify = await createVerifier(globalThis.crypto.subtle as Ed25519Subtle)
+  verify = await createVerifier(globalThis.crypto.subtle)
 })
 
 describe.each(Object.entries(golden))('%s', (_name, frames) => {

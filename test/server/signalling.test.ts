@@ -136,7 +136,7 @@ describe('relaying', () => {
 })
 
 describe('what gets a client put out', () => {
-  type Case = [string, string, (client: HandClient, other: HandClient) => Promise<unknown> | void]
+  type Case = [string, string, (client: HandClient, other: HandClient) => unknown]
   it.each<Case>([
     ['a room before registration', 'PROTOCOL_VIOLATION', (client) => client.join(SECRET)],
     [

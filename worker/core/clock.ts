@@ -4,8 +4,9 @@ export interface Clock {
   /** Milliseconds from some fixed start; never goes back. */
   now(): number
   setTimeout(callback: () => void, milliseconds: number): Timer
-  clearTimeout(timer: Timer): void
+  /** Clearing what is over, or was never set, does nothing. */
+  clearTimeout(timer: Timer | undefined): void
 }
 
 /** Whatever the clock hands back; only that clock can read it. */
-export type Timer = unknown
+export type Timer = object | number

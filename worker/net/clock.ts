@@ -2,7 +2,7 @@
 
 import type { Clock } from '#core/clock.ts'
 
-export type { Clock, Timer } from '#core/clock.ts'
+export type { Clock } from '#core/clock.ts'
 
 export const systemClock: Clock = {
   now: () => performance.now(),

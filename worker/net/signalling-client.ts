@@ -230,6 +230,7 @@ export function createSignallingClient(options: SignallingClientOptions): Signal
           if (message.body.fatal) drop(`refused by the server: ${message.body.message}`)
           else options.onRefused(new CentramError('PEER_REFUSED', message.body.message))
           break
+        default:
       }
       if (connection === self) alive()
     }

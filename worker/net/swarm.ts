@@ -270,7 +270,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
       if (byLink.size >= MAX_LINKS) return
       startLink(record, id)
     }
-    const link = record.link as PeerLink | null
+    const link = record.link
     if (link === null || sequence <= link.lastSignal) return
     link.lastSignal = sequence
     link.signalFromPeer(signal)

@@ -86,13 +86,13 @@ describe('canonical CBOR', () => {
     ['infinity', 'f9 7c00'],
     ['text that is not UTF-8', '61 ff'],
   ])('refuses %s', (_what, hex) => {
-    expect(() => decodeCanonical(bytes(hex))).toThrowError(expect.objectContaining({ code: 'FRAME_INVALID' }))
+    expect(() => decodeCanonical(bytes(hex))).toThrow(expect.objectContaining({ code: 'FRAME_INVALID' }))
   })
 
   it('accepts nesting up to its bound and refuses one more, however deep', () => {
     const nested = (depth: number) => new Uint8Array([...new Array<number>(depth).fill(0x81), 0x00])
     expect(() => decodeCanonical(nested(MAX_DEPTH))).not.toThrow()
     for (const depth of [MAX_DEPTH + 1, 100_000])
-      expect(() => decodeCanonical(nested(depth))).toThrowError(expect.objectContaining({ code: 'FRAME_INVALID' }))
+      expect(() => decodeCanonical(nested(depth))).toThrow(expect.objectContaining({ code: 'FRAME_INVALID' }))
   })
 })

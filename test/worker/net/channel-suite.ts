@@ -56,7 +56,7 @@ export function describeChannel(kind: string, make: () => Promise<ChannelPair>):
     it('refuses a message above its size and goes on', () =>
       withPair(async (a, b) => {
         const received = collect(b)
-        expect(() => a.send(new Uint8Array(a.maxMessageSize + 1))).toThrowError(
+        expect(() => a.send(new Uint8Array(a.maxMessageSize + 1))).toThrow(
           expect.objectContaining({ code: 'FRAME_TOO_LARGE' }),
         )
         a.send(Uint8Array.of(1))
@@ -105,7 +105,7 @@ export function describeChannel(kind: string, make: () => Promise<ChannelPair>):
         expect(received.messages.map((message) => message[0])).toEqual([1, 2])
         expect(closes).toEqual(['a: enough', 'b'])
         for (const end of [a, b]) {
-          expect(() => end.send(Uint8Array.of(3))).toThrowError(expect.objectContaining({ code: 'CHANNEL_CLOSED' }))
+          expect(() => end.send(Uint8Array.of(3))).toThrow(expect.objectContaining({ code: 'CHANNEL_CLOSED' }))
           await expect(end.drained()).rejects.toMatchObject({ code: 'CHANNEL_CLOSED' })
           let late = 0
           end.onClose(() => late++)

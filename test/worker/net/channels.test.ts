@@ -74,7 +74,7 @@ describe('RTC channel over a data channel of the test', () => {
 
   it('sends what was given before it opened, once it opens', () => {
     const fake = createFake('connecting')
-    const channel = createRtcChannel(fake as DataChannelLike)
+    const channel = createRtcChannel(fake)
     const buffer = Uint8Array.of(1)
     channel.send(buffer)
     buffer[0] = 9
@@ -88,7 +88,7 @@ describe('RTC channel over a data channel of the test', () => {
 
   it('never fills the browser’s queue, and goes on when it drains', async () => {
     const fake = createFake('open')
-    const channel = createRtcChannel(fake as DataChannelLike)
+    const channel = createRtcChannel(fake)
     const message = new Uint8Array(64 * 1024)
     for (let i = 0; i < 512; i++) channel.send(message)
     expect(fake.bufferedAmount).toBeLessThanOrEqual(8 * 1024 * 1024)
@@ -110,13 +110,13 @@ describe('RTC channel over a data channel of the test', () => {
 
   it('closes on text and on a channel that was closed already', () => {
     const fake = createFake('open')
-    const channel = createRtcChannel(fake as DataChannelLike)
+    const channel = createRtcChannel(fake)
     const reasons: string[] = []
     channel.onClose((reason) => reasons.push(reason))
     fake.emit('message', 'hello')
     expect(reasons).toHaveLength(1)
     expect(fake.readyState).toBe('closed')
-    createRtcChannel(createFake('closed') as DataChannelLike).onClose((reason) => reasons.push(reason))
+    createRtcChannel(createFake('closed')).onClose((reason) => reasons.push(reason))
     expect(reasons).toHaveLength(2)
   })
 })

@@ -58,7 +58,7 @@ describe('framing', () => {
     // Four gigabytes by its header: a reassembler that believed it would fail to allocate, with another error.
     const huge = first.slice()
     new DataView(huge.buffer).setUint32(8 + 12, 0xffff_fffc, true)
-    expect(() => createReassembler(ANY).push(huge)).toThrowError(expect.objectContaining({ code: 'FRAME_TOO_LARGE' }))
+    expect(() => createReassembler(ANY).push(huge)).toThrow(expect.objectContaining({ code: 'FRAME_TOO_LARGE' }))
   })
 
   const pieces = () => [...fragmentFrame(makeFrame(4000), 1000)].map((piece) => new Uint8Array(piece))
@@ -75,7 +75,7 @@ describe('framing', () => {
     ['noise', () => [new Uint8Array(100).fill(7)]],
   ])('refuses %s', (_what, make) => {
     const reassembler = createReassembler(ANY)
-    expect(() => make(pieces()).forEach((message) => reassembler.push(message))).toThrowError(
+    expect(() => make(pieces()).forEach((message) => reassembler.push(message))).toThrow(
       expect.objectContaining({ code: 'FRAME_INVALID' }),
     )
   })

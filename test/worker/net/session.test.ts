@@ -177,7 +177,7 @@ describe('messages', () => {
     expect(drained).toBe(false)
     expect(() => {
       for (let step = 4; step < 40; step++) ada.session.send('PIPE_ACTIVATION', activation(step), hidden)
-    }).toThrowError(expect.objectContaining({ code: 'NO_CAPACITY' }))
+    }).toThrow(expect.objectContaining({ code: 'NO_CAPACITY' }))
     link.heal()
     await clock.until(() => drained, 1000)
     await clock.until(() => ben.messages.length >= 4, 1000)
@@ -186,14 +186,14 @@ describe('messages', () => {
 
   it('cannot be sent before the greeting or after the end, nor malformed', async () => {
     const { ada, ben } = await connect()
-    expect(() => ada.session.send('INFER_CANCEL', { request: new Uint8Array(3) })).toThrowError(
+    expect(() => ada.session.send('INFER_CANCEL', { request: new Uint8Array(3) })).toThrow(
       expect.objectContaining({ code: 'BAD_ARGUMENT' }),
     )
-    expect(() => ada.session.send('PIPE_ACTIVATION', activation(1), new Uint8Array(6))).toThrowError(
+    expect(() => ada.session.send('PIPE_ACTIVATION', activation(1), new Uint8Array(6))).toThrow(
       expect.objectContaining({ code: 'BAD_ARGUMENT' }),
     )
     ben.session.end('leaving')
-    expect(() => ben.session.send('INFER_CANCEL', { request: ID })).toThrowError(
+    expect(() => ben.session.send('INFER_CANCEL', { request: ID })).toThrow(
       expect.objectContaining({ code: 'CHANNEL_CLOSED' }),
     )
   })

@@ -51,7 +51,9 @@ describe('swarm', () => {
     await clock.until(() => ada.server.state !== 'open')
     await clock.advance(60_000)
     let heard = 0
-    ben.handle('INFER_CANCEL', () => void heard++)
+    ben.handle('INFER_CANCEL', () => {
+      heard++
+    })
     ada.send(ben.id, 'INFER_CANCEL', { request: PLAN })
     await clock.until(() => heard === 1, 1_000)
     simulation.startServer()

@@ -7,10 +7,6 @@ export function bytes(length: number) {
   return z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length)
 }
 
-export function bytesUpTo(length: number) {
-  return z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= length)
-}
-
 /** Text of at most `length` UTF-16 units. */
 export function text(length: number) {
   return z.string().check(z.maxLength(length))
