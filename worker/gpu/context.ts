@@ -12,6 +12,8 @@ export interface GpuContextOptions {
   readonly gpu: GPU | undefined
   readonly shaders: ShaderLibrary
   readonly powerPreference?: GPUPowerPreference
+  /** Told of errors that no one asked for: a dispatch the GPU refused would otherwise only answer nonsense. */
+  readonly onError?: (error: CentramError) => void
   /** Lowers the largest storage binding, so that tests can force a matrix into slabs. */
   readonly maxBindingBytes?: number
 }
@@ -130,6 +132,10 @@ function wrapDevice(adapter: GPUAdapter, device: GPUDevice, options: GpuContextO
         ),
       )
     })
+  })
+
+  device.addEventListener('uncapturederror', ({ error }) => {
+    options.onError?.(new CentramError('GPU_FAILED', `The GPU refused a command: ${error.message}`))
   })
 
   /** Errors of `work`, with the scopes closed at once so that concurrent callers do not mix. */

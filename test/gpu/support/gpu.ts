@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import type { DType } from '#core/formats/tensor-entry.ts'
 import { BLOCKS } from '#core/formats/tensor-entry.ts'
 import { bundledShaders } from '../../../worker/gpu/bundled-shaders.ts'
-import { createGpuContext, type GpuContext } from '../../../worker/gpu/context.ts'
+import { createGpuContext, type GpuContext, type GpuContextOptions } from '../../../worker/gpu/context.ts'
 import type { Dispatch } from '../../../worker/gpu/dispatch.ts'
 import { createMatrixWriter, type GpuMatrix } from '../../../worker/gpu/matrix.ts'
 import { createSubmitter } from '../../../worker/gpu/submit.ts'
@@ -12,7 +12,7 @@ import type { Tensor } from '../../../worker/gpu/tensor.ts'
 
 export const DTYPES = Object.keys(BLOCKS) as DType[]
 
-export function openGpu(options: { maxBindingBytes?: number } = {}): Promise<GpuContext> {
+export function openGpu(options: Partial<GpuContextOptions> = {}): Promise<GpuContext> {
   return createGpuContext({ gpu: navigator.gpu, shaders: bundledShaders, ...options })
 }
 
