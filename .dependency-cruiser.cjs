@@ -76,6 +76,13 @@ module.exports = {
     },
     ...layerRules,
     {
+      name: 'surroundings-enter-as-parameters',
+      comment: 'only a worker entry names the tab; the node is handed what it needs',
+      severity: 'error',
+      from: { path: '^worker/', pathNot: ['^worker/[^/]+\\.ts$', '^worker/tab/'] },
+      to: { path: '^worker/(tab/|[^/]+\\.ts$)' },
+    },
+    {
       name: 'worker-stands-alone',
       comment: 'nothing in worker/ imports the page, the server or tests, nor anything of Node.js',
       severity: 'error',

@@ -2,7 +2,12 @@
 
 /** Milliseconds with three significant digits: 0.42 ms, 12.3 ms, 1.25 s. */
 export function formatMs(ms: number): string {
-  return ms >= 1000 ? `${(ms / 1000).toPrecision(3)} s` : `${ms >= 100 ? Math.round(ms) : ms.toPrecision(3)} ms`
+  return ms >= 1000 ? `${formatFigure(ms / 1000)} s` : `${formatFigure(ms)} ms`
+}
+
+/** Three significant digits, never with an exponent for what is large. */
+export function formatFigure(value: number): string {
+  return Math.abs(value) >= 100 ? String(Math.round(value)) : value.toPrecision(3)
 }
 
 /** Bytes in powers of ten, as disks and networks count. */
@@ -14,7 +19,7 @@ export function formatBytes(bytes: number): string {
     value /= 1000
     unit++
   }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toPrecision(3)} ${units[unit]}`
+  return `${unit === 0 ? Math.round(value) : formatFigure(value)} ${units[unit]}`
 }
 
 /** Columns padded to one width, two spaces apart, the last column not padded. */

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { createModelLibrary, type ModelLibraryOptions } from '../model-library.ts'
 import { startServer, type RunningServer } from '../server.ts'
 import { createSignallingService } from '../signal-socket.ts'
-import { PROJECT_FOLDER, WEB_FOLDER, readVersion } from './project.ts'
+import { modelFolder } from './model-files.ts'
+import { WEB_FOLDER, readVersion } from './project.ts'
 
 export interface LaunchOptions {
   /** 0 picks a free one. */
@@ -14,11 +15,8 @@ export interface LaunchOptions {
   readonly models?: ModelLibraryOptions
 }
 
-/** The folder of `centram model get`. */
-const MODEL_CACHE = join(PROJECT_FOLDER, '.cache', 'models')
-
 export function defaultModels(): ModelLibraryOptions {
-  return { builtIn: [join(WEB_FOLDER, 'models', 'toy')], folders: [MODEL_CACHE] }
+  return { builtIn: [join(WEB_FOLDER, 'models', 'toy')], folders: [modelFolder()] }
 }
 
 export async function launchServer(options: LaunchOptions): Promise<RunningServer> {

@@ -43,6 +43,26 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
       process.exitCode = await (await import('./demo/demo.ts')).runDemo(options)
     })
 
+  const model = program.command('model').description('fetch, list and find the models of the catalogue')
+  model
+    .command('get <name>')
+    .description('fetch a model, resuming and checking it; prints its path')
+    .action(async (name: string) => (await import('./model-command.ts')).runModelGet(name))
+  model
+    .command('list')
+    .description('what there is, and what is here')
+    .action(async () => (await import('./model-command.ts')).runModelList())
+  model
+    .command('path <name>')
+    .description('where a fetched model lies')
+    .action(async (name: string) => {
+      process.exitCode = await (await import('./model-command.ts')).runModelPath(name)
+    })
+  model
+    .command('remove [name]')
+    .description('delete a fetched model, or all of them')
+    .action(async (name?: string) => (await import('./model-command.ts')).runModelRemove(name))
+
   program
     .command('bench')
     .description('time the kernels and whole models in headless Chromium')

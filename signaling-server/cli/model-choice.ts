@@ -1,8 +1,9 @@
 // What `--model` may name: the built-in model, a file or folder, an address, or a model of the catalogue.
 
 import { existsSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
 import { checkModelPath } from '../model-library.ts'
+import { listModel } from '../model-listing.ts'
+import { fetchWithProgress } from './model-command.ts'
 import type { LaunchOptions } from './launch.ts'
 
 export interface ModelChoice {
@@ -16,19 +17,15 @@ export interface ModelChoice {
 export async function resolveModel(name: string, say: (line: string) => void): Promise<ModelChoice> {
   if (name === 'toy') return { input: { kind: 'catalogue', id: 'toy' }, serve: {} }
   if (/^https?:\/\//.test(name)) return { input: { kind: 'url', url: name }, serve: {} }
-  const path = looksLikePath(name) ? name : await fetchFromCatalogue(name, say)
-  await checkModelPath(path)
+  const path = looksLikePath(name) ? name : await fetchWithProgress(name, say)
+  const model = await checkModelPath(path)
   // The only model on offer, so that no other one of the same name is taken for it.
   return {
-    input: { kind: 'catalogue', id: basename(resolve(path)) },
+    input: { kind: 'catalogue', id: listModel({ ...model, origin: 'server' }).id },
     serve: { models: { builtIn: [], folders: [], extras: [path] } },
   }
 }
 
 function looksLikePath(name: string): boolean {
   return /[\\/]|\.(gguf|safetensors)$/i.test(name) || existsSync(name)
-}
-
-async function fetchFromCatalogue(name: string, say: (line: string) => void): Promise<string> {
-  throw new Error(`not yet ${name} ${typeof say}`)
 }

@@ -1,8 +1,9 @@
 // The HTTP side of the server: the web app, model files by range, and the REST answers under /api.
 
 import { Hono, type Context } from 'hono'
-import { healthSchema, modelsSchema, peersSchema, type ServedModel } from '../api.ts'
-import type { ModelLibrary, OfferedModel } from '../model-library.ts'
+import { healthSchema, modelsSchema, peersSchema } from '../api.ts'
+import type { ModelLibrary } from '../model-library.ts'
+import { listModel } from '../model-listing.ts'
 import { respondWithFile, type FileRequest } from './file-response.ts'
 import type { WebApp } from './web-app.ts'
 
@@ -43,7 +44,9 @@ export function createRoutes(options: RouteOptions): Hono {
   )
   app.get('/api/peers', (context) => context.json(peersSchema.parse(options.countPeers()), { headers: API_HEADERS }))
   app.get('/api/models', async (context) =>
-    context.json(modelsSchema.parse({ models: (await options.models.list()).map(describe) }), { headers: API_HEADERS }),
+    context.json(modelsSchema.parse({ models: (await options.models.list()).map(listModel) }), {
+      headers: API_HEADERS,
+    }),
   )
   app.all('/api/*', (context) => refuse(context, 'GET'))
 
@@ -69,17 +72,6 @@ export function createRoutes(options: RouteOptions): Hono {
     return context.text('The server failed to answer; its log says why.\n', 500)
   })
   return app
-}
-
-function describe(model: OfferedModel): ServedModel {
-  const address = `models/${encodeURIComponent(model.name)}`
-  return {
-    id: model.name,
-    title: model.origin === 'built-in' ? `Built-in ${model.name} model` : model.name,
-    url: model.kind === 'folder' ? `${address}/` : address,
-    origin: model.origin,
-    sizeBytes: model.sizeBytes,
-  }
 }
 
 /** Known addresses with another method get 405, the rest 404. */

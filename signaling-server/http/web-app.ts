@@ -34,7 +34,7 @@ export function createWebApp(folder: string): WebApp {
   let files = new Map<string, string>()
 
   async function find(path: string): Promise<string | undefined> {
-    const name = path === '/' ? '/index.html' : path
+    const name = path.endsWith('/') ? `${path}index.html` : path
     if (!files.has(name)) files = await listFiles(folder)
     return files.get(name)
   }

@@ -23,7 +23,8 @@ const ALLOWED: Record<string, string> = {
   'worker/experiments/run.ts': `import type { Trainer } from '../train/trainer.ts'\nexport type Run = Trainer`,
   'worker/node/api.ts': `import { errors } from '#core/errors.ts'\nexport interface NodeApi { errors: typeof errors }\nexport const value = 1`,
   'worker/node/node.ts': `import { client } from '../hyperlink/client.ts'\nimport { blobs } from '../storage/blobs.ts'\nexport const node = [client, blobs]`,
-  'worker/main.ts': `import { node } from './node/node.ts'\nexport const main = node`,
+  'worker/tab/gpu.ts': `import type { Tensor } from '../gpu/tensor.ts'\nexport const openGpu = null as unknown as Tensor`,
+  'worker/main.ts': `import { node } from './node/node.ts'\nimport { openGpu } from './tab/gpu.ts'\nexport const main = [node, openGpu]`,
   'web/node/host.ts': `import type { NodeApi } from '../../worker/node/api.ts'\nexport type Host = NodeApi`,
   'web/ui/ribbon.ts': `import { errors } from '#core/errors.ts'\nexport const ribbon = errors`,
   'web/apps/chat/chat.ts': `import { ribbon } from '../../ui/ribbon.ts'\nexport const chat = ribbon`,
@@ -61,6 +62,10 @@ const FORBIDDEN: Record<string, readonly (readonly [file: string, code: string])
   ],
   'layer-experiments': [
     ['worker/experiments/bad.ts', `import { client } from '../hyperlink/client.ts'\nexport const bad = client`],
+  ],
+  'surroundings-enter-as-parameters': [
+    ['worker/node/bad-tab.ts', `import { openGpu } from '../tab/gpu.ts'\nexport const bad = openGpu`],
+    ['worker/gpu/bad-entry.ts', `import { main } from '../main.ts'\nexport const bad = main`],
   ],
   'worker-stands-alone': [
     ['worker/node/bad-page.ts', `import { ribbon } from '../../web/ui/ribbon.ts'\nexport const bad = ribbon`],

@@ -5,23 +5,28 @@ import { CentramError, errorMessage } from '#core/errors.ts'
 import { launchBrowser } from '../tab.ts'
 import type { Watchdog } from '../watchdog.ts'
 
-const figuresSchema = z.object({
-  adapter: z.string(),
-  rows: z.array(
-    z.object({
-      kernel: z.string(),
-      /** Sizes and element type, as in "4096 × 4096 Q4_K". */
-      shape: z.string(),
-      /** How this adapter runs it, as in "1 row a thread". */
-      variant: z.string(),
-      /** Median of one run. */
-      ms: z.number(),
-      /** With its unit: GB/s of weights read, or GFLOP/s. */
-      rate: z.string(),
-    }),
-  ),
+const rowSchema = z.object({
+  kernel: z.string(),
+  /** How this adapter ran it: threads a row, tile. */
+  shape: z.string(),
+  dtype: z.string(),
+  size: z.string(),
+  unit: z.enum(['GB/s', 'GFLOP/s']),
+  median: z.number(),
+  slowest: z.number(),
+  fastest: z.number(),
+  milliseconds: z.number(),
 })
-export type KernelFigures = z.infer<typeof figuresSchema>
+const messageSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('row'), row: rowSchema }),
+  z.object({ type: z.literal('done'), adapter: z.string() }),
+  z.object({ type: z.literal('failed'), message: z.string() }),
+])
+
+export interface KernelFigures {
+  readonly adapter: string
+  readonly rows: readonly z.infer<typeof rowSchema>[]
+}
 
 export interface KernelBenchOptions {
   /** The server's page. */
@@ -37,17 +42,35 @@ export async function benchKernels(
   const browser = await launchBrowser(false)
   try {
     const page = await browser.newPage()
-    page.on('pageerror', (error) => watchdog.fail(new CentramError('INTERNAL', `The benchmark page: ${error.message}`)))
-    page.on('crash', () => watchdog.fail(new CentramError('INTERNAL', 'The benchmark page crashed.')))
-    await page.exposeFunction('centramReport', (what: unknown) => {
-      watchdog.progress(`the benchmark timed ${String(what)}`)
-      say(`  ${String(what)}`)
+    const fail = (what: string) => watchdog.fail(new CentramError('INTERNAL', `The kernel benchmark ${what}`))
+    page.on('pageerror', (error) => fail(`failed: ${error.message}`))
+    page.on('crash', () => fail('crashed.'))
+    const rows: z.infer<typeof rowSchema>[] = []
+    const adapter = new Promise<string>((resolve) => {
+      const onMessage = (raw: unknown) => {
+        const parsed = messageSchema.safeParse(raw)
+        if (!parsed.success) fail(`said something unexpected: ${errorMessage(parsed.error)}`)
+        else if (parsed.data.type === 'failed') fail(`failed: ${parsed.data.message}`)
+        else if (parsed.data.type === 'done') resolve(parsed.data.adapter)
+        else {
+          const { row } = parsed.data
+          rows.push(row)
+          watchdog.progress(`the benchmark timed ${row.kernel} ${row.dtype}`)
+          say(`  ${row.kernel} ${row.shape} ${row.dtype} ${row.size}: ${row.median.toPrecision(3)} ${row.unit}`)
+        }
+      }
+      void page.exposeFunction('centramReport', onMessage).then(
+        async () => {
+          await page.goto(new URL('bench/', options.url).href, { waitUntil: 'load' })
+          await page.evaluate('centramBench(centramReport)')
+        },
+        (error: unknown) => fail(errorMessage(error)),
+      )
     })
-    await page.goto(new URL('bench/', options.url).href, { waitUntil: 'load' })
-    const answer = page.evaluate('globalThis.centramBench()')
-    const parsed = figuresSchema.safeParse(await watchdog.guard('the kernel benchmark', answer))
-    if (!parsed.success) throw new CentramError('INTERNAL', `The kernel benchmark: ${errorMessage(parsed.error)}`)
-    return { figures: parsed.data, browser: browser.version() }
+    return {
+      figures: { adapter: await watchdog.guard('the kernel benchmark', adapter), rows },
+      browser: browser.version(),
+    }
   } finally {
     await browser.close()
   }

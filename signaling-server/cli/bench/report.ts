@@ -1,6 +1,6 @@
 // The benchmark's tables for a person.
 
-import { formatBytes, formatTable } from '../format.ts'
+import { formatBytes, formatFigure, formatTable } from '../format.ts'
 import type { KernelFigures } from './kernel-bench.ts'
 import type { ModelFigures } from './model-bench.ts'
 import { formatSpread } from './spread.ts'
@@ -30,8 +30,15 @@ export function describeKernels(kernels: KernelFigures): string[] {
     '',
     `Kernels on ${kernels.adapter}`,
     ...formatTable(
-      ['kernel', 'shape', 'variant', 'ms', 'rate'],
-      kernels.rows.map((row) => [row.kernel, row.shape, row.variant, row.ms.toPrecision(3), row.rate]),
+      ['kernel', 'shape', 'type', 'size', 'ms', 'rate (slowest to fastest)'],
+      kernels.rows.map((row) => [
+        row.kernel,
+        row.shape,
+        row.dtype,
+        row.size,
+        formatFigure(row.milliseconds),
+        `${formatSpread({ median: row.median, least: row.slowest, most: row.fastest, repeats: 0 })} ${row.unit}`,
+      ]),
     ),
   ]
 }

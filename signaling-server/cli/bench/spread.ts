@@ -1,5 +1,7 @@
 // Median and extremes of repeated measurements.
 
+import { formatFigure } from '../format.ts'
+
 export interface Spread {
   readonly median: number
   readonly least: number
@@ -23,6 +25,5 @@ export function spreadOf(values: readonly number[]): Spread {
 
 /** Three significant digits with the extremes, as in "12.3 (11.9 to 14.0)". */
 export function formatSpread({ median, least, most }: Spread): string {
-  const figure = (value: number) => (value >= 100 ? String(Math.round(value)) : value.toPrecision(3))
-  return `${figure(median)} (${figure(least)} to ${figure(most)})`
+  return `${formatFigure(median)} (${formatFigure(least)} to ${formatFigure(most)})`
 }

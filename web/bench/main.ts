@@ -1,0 +1,13 @@
+// The benchmark page: runs the kernels in a worker of their own when the command line calls, and hands its messages on.
+
+// Shared with whoever drives the page: it starts the run and hears every message of the worker.
+Object.assign(globalThis, {
+  centramBench(listener: (message: unknown) => void) {
+    const worker = new Worker(new URL('../../worker/bench.ts', import.meta.url), { type: 'module', name: 'bench' })
+    worker.addEventListener('message', ({ data }: MessageEvent<unknown>) => listener(data))
+    worker.addEventListener('error', ({ message }) =>
+      listener({ type: 'failed', message: message || 'The benchmark worker could not be loaded.' }),
+    )
+    worker.postMessage('start')
+  },
+})
