@@ -1,6 +1,7 @@
 // The context's promises: what is missing, refused, full or lost ends in an error with a code and a remedy.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { CentramError } from '#core/errors.ts'
 import { bundledShaders } from '../../worker/gpu/bundled-shaders.ts'
 import { createGpuContext, type GpuContext } from '../../worker/gpu/context.ts'
 import { createAdd } from '../../worker/gpu/kernels/add.ts'
@@ -99,10 +100,12 @@ test('runs that overlap come back each with its own bytes', async () => {
 })
 
 test('a command the GPU refuses reaches the handler', async () => {
-  const told = new Promise<unknown>((resolve) => {
-    void openGpu({ onError: resolve }).then((other) => other.device.createBuffer({ size: 4, usage: 0 }))
-  })
-  expect(await told).toMatchObject({ code: 'GPU_FAILED', message: expect.stringContaining('refused') as string })
+  let resolve: (error: CentramError) => void = () => {}
+  const promise = new Promise<CentramError>((done) => (resolve = done))
+  const other = await openGpu({ onError: (error) => resolve(error) })
+  other.device.queue.writeBuffer(other.placeholder, 1024, new Uint32Array(1))
+  expect(await promise).toMatchObject({ code: 'GPU_FAILED', message: expect.stringContaining('refused') as string })
+  other.dispose()
 })
 
 test('a lost device is told, and what waits on it fails with the same code', async () => {
