@@ -8,6 +8,8 @@ export interface HttpTools {
   readonly url: string
   readonly fetch: (url: string, init?: RequestInit) => Promise<Response>
   readonly clock: Clock
+  /** How often a request may fail in a row; 6 unless a stored copy stands by. */
+  readonly attempts?: number
 }
 
 /** What an attempt may use; all of it is under the attempt's own stall timer. */
@@ -40,13 +42,13 @@ class Passing extends Error {
   }
 }
 
-/** Runs `attempt` until it succeeds, fails for good, or has failed `ATTEMPTS` times without any byte arriving. */
+/** Runs `attempt` until it succeeds, fails for good, or has failed too often without any byte arriving. */
 export async function retrying<T>(
   tools: HttpTools,
   signal: AbortSignal | undefined,
   attempt: (request: HttpAttempt) => Promise<T>,
 ): Promise<T> {
-  const { url, clock } = tools
+  const { url, clock, attempts: limit = ATTEMPTS } = tools
   let failures = 0
   for (let attempts = 1; ; attempts++) {
     throwIfCancelled(url, signal)
@@ -58,7 +60,7 @@ export async function retrying<T>(
       if (error instanceof CentramError) throw error
       // A transfer that moved is no sign of a dead server: its failures are counted anew.
       failures = run.moved() ? 1 : failures + 1
-      if (failures >= ATTEMPTS || attempts >= MOST_ATTEMPTS) {
+      if (failures >= limit || attempts >= MOST_ATTEMPTS) {
         throw unreachable(
           url,
           `${errorMessage(error)} (${attempts} attempts). Check the connection and try again: what was fetched is kept.`,

@@ -11,6 +11,8 @@ export interface HttpSourceOptions {
   readonly fetch: (url: string, init?: RequestInit) => Promise<Response>
   readonly clock: Clock
   readonly signal?: AbortSignal
+  /** How often the first answer may fail to come; 1 where a stored copy can do instead. */
+  readonly firstAttempts?: number
 }
 
 /** A server that cannot send ranges may still send a file this small, which is then held in memory. */
@@ -25,8 +27,10 @@ export async function createHttpSource(url: string, options: HttpSourceOptions):
 
 /** Like `createHttpSource`; `undefined` when the server says that there is no such file. */
 export async function findHttpSource(url: string, options: HttpSourceOptions): Promise<OriginSource | undefined> {
-  const tools: HttpTools = { ...options, url }
-  const probe = await retrying(tools, options.signal, async (request) => {
+  const tools: HttpTools = { fetch: options.fetch, clock: options.clock, url }
+  const { firstAttempts } = options
+  const first = firstAttempts === undefined ? tools : { ...tools, attempts: firstAttempts }
+  const probe = await retrying(first, options.signal, async (request) => {
     const response = await request.send({ Range: 'bytes=0-0' })
     if (response.status === 404 || response.status === 410) return undefined
     const version = versionOf(response)

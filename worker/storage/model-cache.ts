@@ -316,22 +316,20 @@ function megabytes(bytes: number): string {
 }
 
 function throwIfCancelled(name: string, signal: AbortSignal | undefined): void {
-  if (signal?.aborted) {
-    throw new CentramError('CANCELLED', `Fetching ${name} was stopped. What was fetched is kept.`, {
-      cause: signal.reason,
-    })
-  }
+  if (signal?.aborted) throw cancelled(name, signal)
+}
+
+function cancelled(name: string, signal: AbortSignal): CentramError {
+  return new CentramError('CANCELLED', `Fetching ${name} was stopped. What was fetched is kept.`, {
+    cause: signal.reason,
+  })
 }
 
 /** `work`, given up on when `stop` fires while it is still `waiting`: waiting for a lock cannot be called off. */
 function unlessStopped<T>(name: string, work: Promise<T>, stop: AbortSignal, waiting: () => boolean): Promise<T> {
   return new Promise((resolve, reject) => {
     const onStop = (): void => {
-      try {
-        if (waiting()) throwIfCancelled(name, stop)
-      } catch (error) {
-        reject(error as Error)
-      }
+      if (waiting()) reject(cancelled(name, stop))
     }
     stop.addEventListener('abort', onStop)
     work.then(resolve, reject).finally(() => stop.removeEventListener('abort', onStop))

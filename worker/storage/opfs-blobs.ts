@@ -4,6 +4,16 @@ import { CentramError, errorMessage } from '#core/errors.ts'
 import type { BlobFile, Blobs } from './blobs.ts'
 import { isQuotaError } from './records.ts'
 
+/** What is used of FileSystemSyncAccessHandle, which only the type library of workers knows. */
+interface SyncHandle {
+  getSize(): number
+  read(into: Uint8Array, options: { at: number }): number
+  write(from: Uint8Array, options: { at: number }): number
+  flush(): void
+  truncate(size: number): void
+  close(): void
+}
+
 export async function openOpfsBlobs(storage: StorageManager, folderName: string): Promise<Blobs> {
   const folder = await guarded(async () => {
     const root = await storage.getDirectory()
@@ -12,8 +22,11 @@ export async function openOpfsBlobs(storage: StorageManager, folderName: string)
   return {
     open: (name) =>
       guarded(async () => {
-        const file = await folder.getFileHandle(name, { create: true })
-        return wrapHandle(name, await file.createSyncAccessHandle())
+        const file: unknown = await folder.getFileHandle(name, { create: true })
+        return wrapHandle(
+          name,
+          await (file as { createSyncAccessHandle(): Promise<SyncHandle> }).createSyncAccessHandle(),
+        )
       }),
     remove: (name) =>
       guarded(async () => {
@@ -36,7 +49,7 @@ export async function openOpfsBlobs(storage: StorageManager, folderName: string)
   }
 }
 
-function wrapHandle(name: string, handle: FileSystemSyncAccessHandle): BlobFile {
+function wrapHandle(name: string, handle: SyncHandle): BlobFile {
   return {
     get size() {
       return handle.getSize()
@@ -50,7 +63,7 @@ function wrapHandle(name: string, handle: FileSystemSyncAccessHandle): BlobFile 
       }),
     write: (offset, bytes) =>
       guarded(async () => {
-        const written = handle.write(bytes as Uint8Array<ArrayBuffer>, { at: offset })
+        const written = handle.write(bytes, { at: offset })
         if (written !== bytes.length) {
           throw new CentramError(
             'STORAGE_FULL',

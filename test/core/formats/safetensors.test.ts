@@ -42,7 +42,7 @@ describe('a proper header', () => {
 })
 
 describe('refusals say what is wrong', () => {
-  const entry = (change: object): Directory => ({ ...pair, b: { ...pair['b'], ...change } as Directory[string] })
+  const entry = (change: object): Directory => ({ ...pair, b: { ...pair['b'], ...change } })
   test.each<[string, Uint8Array, string, RegExp]>([
     ['nothing', new Uint8Array(0), 'FORMAT_TRUNCATED', /0 bytes are too few/],
     [

@@ -46,9 +46,9 @@ function changed(value: Json, path: readonly (string | number)[], replace: (old:
   const old = copy[key] ?? null
   const next = rest.length === 0 ? replace(old) : changed(old, rest, replace)
   if (next === undefined && Array.isArray(copy)) copy.splice(Number(key), 1)
-  else if (next === undefined) delete copy[key]
+  else if (next === undefined) Reflect.deleteProperty(copy, key)
   else copy[key] = next
-  return copy as Json
+  return copy
 }
 
 const replacement = fc.constantFrom<Json | undefined>(
@@ -91,7 +91,7 @@ describe('tokenizer.json', () => {
 
   const base = huggingFaceGolden('smollm').spec
   const part = (name: string, value: Json) => () =>
-    createTokenizer({ ...base, tokenizer: { ...(base.tokenizer as object), [name]: value } })
+    createTokenizer({ ...base, tokenizer: { ...base.tokenizer, [name]: value } })
 
   test.each<[string, () => unknown, RegExp]>([
     ['a unigram model', part('model', { type: 'Unigram', vocab: [] }), /"Unigram"/],

@@ -35,7 +35,7 @@ function createOrigin(bytes: Uint8Array, version = 'v1'): CountingOrigin {
       await this.before?.(offset, length)
       if (signal?.aborted) throw new CentramError('CANCELLED', 'stopped')
       this.fetched += length
-      return bytes.slice(offset, offset + length) as Uint8Array<ArrayBuffer>
+      return bytes.slice(offset, offset + length)
     },
   }
 }
@@ -219,7 +219,7 @@ describe('the check of the whole file', () => {
     const bytes = noise(5 * MB)
     const disk = createDisk()
     const source = await createModelCache(disk).open(createOrigin(bytes), { sha256: sha256(bytes) })
-    await source.ensure(whole(source as unknown as OriginSource))
+    await source.ensure(whole(source))
     let reads = 0
     disk.blobs.fault = (operation) => {
       if (operation === 'read') reads++

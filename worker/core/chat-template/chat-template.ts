@@ -44,7 +44,9 @@ export function applyChatTemplate(
     }
     const { now } = options
     if (now !== undefined) environment.set('strftime_now', (format: unknown) => formatDate(String(format), now))
-    return String(new Interpreter(environment).run(program).value)
+    const rendered = new Interpreter(environment).run(program).value
+    if (typeof rendered !== 'string') throw new Error('it renders no text')
+    return rendered
   } catch (cause) {
     if (refusal !== undefined) {
       throw new CentramError(

@@ -5,6 +5,7 @@ const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' 
 
 /** @param time milliseconds since 1970. */
 export function formatDate(format: string, time: number): string {
+  // eslint-disable-next-line no-restricted-globals -- it takes a given time apart and reads no clock
   const date = new Date(time)
   const month = MONTHS[date.getUTCMonth()] ?? ''
   const day = DAYS[date.getUTCDay()] ?? ''

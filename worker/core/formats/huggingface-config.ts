@@ -83,7 +83,7 @@ function readRope(file: string, json: JsonObject, dimensions: number): RopeConfi
   )
   const rope: RopeConfig = { base, dimensions, layout: 'half' }
   const partial = json['partial_rotary_factor'] ?? parameters['partial_rotary_factor'] ?? 1
-  if (partial !== 1) throw unsupported(file, `RoPE on a part of each head (${String(partial)})`)
+  if (partial !== 1) throw unsupported(file, `RoPE on a part of each head (${shown(partial)})`)
 
   const type = scaling['rope_type'] ?? scaling['type'] ?? 'default'
   const read = new ConfigReader(file, scaling)
@@ -98,15 +98,15 @@ function readRope(file: string, json: JsonObject, dimensions: number): RopeConfi
     })
     return { ...rope, frequencyDivisors: divisors }
   }
-  throw unsupported(file, `RoPE scaling of type "${String(type).slice(0, 32)}"`)
+  throw unsupported(file, `RoPE scaling of type ${shown(type)}`)
 }
 
 function refuseFeatures(file: string, json: JsonObject, family: ModelFamily): void {
-  if (json['quantization_config'] != null) throw unsupported(file, 'weights quantised in another way than GGUF')
+  if (isJsonObject(json['quantization_config'])) throw unsupported(file, 'weights quantised in another way than GGUF')
   const activation = json[family === 'gpt2' ? 'activation_function' : 'hidden_act']
   const known = family === 'gpt2' ? ['gelu_new', 'gelu_pytorch_tanh'] : ['silu', 'swish']
-  if (activation !== undefined && !known.includes(String(activation))) {
-    throw unsupported(file, `the activation "${String(activation).slice(0, 32)}"`)
+  if (activation !== undefined && !known.some((name) => name === activation)) {
+    throw unsupported(file, `the activation ${shown(activation)}`)
   }
   if (family === 'gpt2') {
     if (json['scale_attn_weights'] === false) throw unsupported(file, 'attention without scaling')
@@ -139,6 +139,10 @@ function windowMatters(json: JsonObject): boolean {
   return typeof context !== 'number' || window < context
 }
 
+function shown(value: unknown): string {
+  return JSON.stringify(value)?.slice(0, 80) ?? 'nothing'
+}
+
 class ConfigReader {
   private readonly file: string
   private readonly json: JsonObject
@@ -166,10 +170,9 @@ class ConfigReader {
   }
 
   private refuse(key: string, expected: string): never {
-    const shown = JSON.stringify(this.json[key])?.slice(0, 80) ?? 'missing'
     throw new CentramError(
       'FORMAT_INVALID',
-      `${this.file}: "${key}" is ${shown} where ${expected} belongs. Fetch the file again.`,
+      `${this.file}: "${key}" is ${shown(this.json[key])} where ${expected} belongs. Fetch the file again.`,
     )
   }
 }

@@ -49,7 +49,7 @@ export function duplicateKey(text: string): string | undefined {
   let depth = 0
   let expectsKey = false
   for (let i = 0; i < text.length; i++) {
-    switch (text[i]) {
+    switch (text.charAt(i)) {
       case '{':
       case '[':
         depth++

@@ -70,7 +70,8 @@ function checkModel(model: JsonRecord): [string, number][] {
   if (model['type'] !== undefined && model['type'] !== 'BPE') throw refuse(`a model of the type`, model['type'])
   for (const key of ['continuing_subword_prefix', 'end_of_word_suffix', 'dropout']) {
     // Some files carry empty strings for "none".
-    if (model[key] != null && model[key] !== '' && model[key] !== 0) throw refuse(`"${key}"`, model[key])
+    const value = model[key] ?? ''
+    if (value !== '' && value !== 0) throw refuse(`"${key}"`, value)
   }
   const { vocab, merges } = model
   if (!isRecord(vocab)) throw fail('its vocabulary is no table')
@@ -93,7 +94,7 @@ function checkModel(model: JsonRecord): [string, number][] {
 }
 
 function checkNormalizer(normalizer: unknown, depth: number): void {
-  if (normalizer == null) return
+  if (normalizer === null || normalizer === undefined) return
   if (!isRecord(normalizer) || depth > 8) throw fail('its normalizer is damaged')
   const type = String(normalizer['type'])
   if (!NORMALIZERS.has(type)) throw refuse('a normalizer of the type', type)
