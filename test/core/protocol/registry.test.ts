@@ -3,12 +3,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { fromHex, toHex } from '#core/crypto/bytes.ts'
 import { encodeCanonical } from '#core/crypto/canonical.ts'
-import {
-  createVerifier,
-  identityFromSeed,
-  type Identity,
-  type Verifier,
-} from '#core/crypto/identity.ts'
+import { createVerifier, identityFromSeed, type Identity, type Verifier } from '#core/crypto/identity.ts'
 import type { CentramError } from '#core/errors.ts'
 import { admitHeader, openFrame, openSelfSigned } from '#core/protocol/codec.ts'
 import { HEADER_BYTES, layFrame, readHeader, signatureOf, signedBytes, splitFrame } from '#core/protocol/frame.ts'

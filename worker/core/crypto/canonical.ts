@@ -14,7 +14,9 @@ export type CanonicalValue =
 
 /** `value` as deterministic CBOR; properties that are undefined are left out. */
 export function encodeCanonical(value: unknown): Uint8Array<ArrayBuffer> {
-  return encode(value, { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true })
+  const bytes = encode(value, { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true })
+  // In Node.js it may be a Buffer, whose methods differ.
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** The value whose one encoding is `bytes`. Throws `FRAME_INVALID` for anything else. */
