@@ -4,23 +4,11 @@
 import { CentramError, errorCode, errorMessage } from '#core/errors.ts'
 import { fromHex, toHex } from '#core/crypto/bytes.ts'
 import type { LayerRange } from '#core/pipeline/layer-range.ts'
-import type { PlannedStage } from '#core/pipeline/place-layers.ts'
 import type { BodyOf } from '#core/protocol/registry.ts'
 import type { Shard } from '../model/shard.ts'
 import type { PipePort } from './pipe-port.ts'
+import type { PipelinePlan } from './pipeline-plan.ts'
 import { createPipelineSession, type PipelineSession, type SessionWires } from './pipeline-session.ts'
-
-export interface PipelinePlan {
-  /** 16 random bytes. */
-  readonly id: Uint8Array
-  readonly model: BodyOf<'PIPE_PLAN'>['model']
-  readonly layers: number
-  readonly contextLength: number
-  /** The asker's kernel profile, which every stage runs, so that the bits do not depend on who computes. */
-  readonly profile: string
-  /** The first is this node's own. */
-  readonly stages: readonly PlannedStage[]
-}
 
 export interface StageProgress {
   readonly nodeId: string

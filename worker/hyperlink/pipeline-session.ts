@@ -4,7 +4,7 @@ import { CentramError } from '#core/errors.ts'
 import type { BodyOf } from '#core/protocol/registry.ts'
 import { PREFILL_CHUNK, type OutputKind, type ShardSession, type StepFamily } from '../model/shard.ts'
 import type { PipePort } from './pipe-port.ts'
-import type { PipelinePlan } from './pipeline-client.ts'
+import type { PipelinePlan } from './pipeline-plan.ts'
 import { bytesOf, readResult, type StepResult } from './step-result.ts'
 
 export interface PipelineStep {

@@ -67,8 +67,12 @@ async function openAddress(
   const url = absoluteUrl(place.url, parts.settings.pageUrl)
   const http = { fetch: parts.fetch, clock: parts.clock, ...(signal && { signal }) }
   const path = url.replace(/[?#].*$/, '')
+  // With a copy at hand, a host that is away is given up at once.
+  const httpFor = async (key: string) => ((await cache.openStored(key)) ? { ...http, firstAttempts: 1 } : http)
   const one = async (address: string, sha256?: string): Promise<CachedSource> => {
-    const origin = await createHttpSource(address, http).catch((error: unknown) => fallBack(cache, address, error))
+    const origin = await createHttpSource(address, await httpFor(address)).catch((error: unknown) =>
+      fallBack(cache, address, error),
+    )
     return keep('ensure' in origin ? origin : await cache.open(origin, sha256 === undefined ? {} : { sha256 }))
   }
   if (/\.gguf$/i.test(path)) {
@@ -78,12 +82,13 @@ async function openAddress(
   // One safetensors file brings its folder: config.json and the tokenizer lie beside it.
   const lone = /\.safetensors$/i.test(path) ? url : undefined
   const folder = lone === undefined ? `${url.replace(/\/$/, '')}/` : url.replace(/[^/]*$/, '')
+  const folderHttp = await httpFor(new URL('config.json', folder).href)
   return openHuggingFace(
     folder,
     async (name, stop) => {
       const address = lone !== undefined && name === 'model.safetensors' ? lone : new URL(name, folder).href
       try {
-        const origin = await findHttpSource(address, { ...http, ...(stop && { signal: stop }) })
+        const origin = await findHttpSource(address, { ...folderHttp, ...(stop && { signal: stop }) })
         return (
           origin && keep(await cache.open(origin, lone === address && place.sha256 ? { sha256: place.sha256 } : {}))
         )

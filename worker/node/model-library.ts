@@ -208,15 +208,17 @@ export function createModelLibrary(
       const listed = find(modelId)
       const { model, files } = await openListed(listed, signal)
       const timeLeft = createTimeLeft(clock)
-      await files.ensure(rangesFor(model, range), range.last - range.first === model.config.layers, {
-        signal,
-        onProgress(part) {
-          onProgress(part)
-          const secondsLeft = timeLeft.at(part)
-          update(listed, { status: 'fetching', progress: part, secondsLeft, storedBytes: files.storedBytes() })
-        },
-      })
-      update(listed, { secondsLeft: null, storedBytes: files.storedBytes() })
+      const whole = range.last - range.first === model.config.layers
+      const showPart = (part: number) => {
+        onProgress(part)
+        const secondsLeft = timeLeft.at(part)
+        update(listed, { status: 'fetching', progress: part, secondsLeft, storedBytes: files.storedBytes() })
+      }
+      try {
+        await files.ensure(rangesFor(model, range), whole, { signal, onProgress: showPart })
+      } finally {
+        update(listed, { secondsLeft: null, storedBytes: files.storedBytes() })
+      }
     },
 
     setStatus(modelId, change) {
@@ -297,7 +299,10 @@ function titleOf(path: string): string {
 }
 
 const titleFor = (model: OpenedModel, path: string) =>
-  /\.(gguf|safetensors)$/i.test(path.replace(/[?#].*$/, '')) ? titleOf(path) : model.config.name || titleOf(path)
+  // A folder's config.json often names no model; then the reader calls it by its address.
+  /\.(gguf|safetensors)$/i.test(path.replace(/[?#].*$/, '')) || /^https?:/.test(model.config.name)
+    ? titleOf(path)
+    : model.config.name || titleOf(path)
 
 function isKept(value: unknown): value is KeptModel {
   if (typeof value !== 'object' || value === null) return false

@@ -131,7 +131,8 @@ function promptFor(turns: readonly Turn[], text: string, model: ModelState) {
 function sampling(settings: ChatSettings): SamplingOptions {
   if (settings.temperature === 0) return { temperature: 0 }
   const [seed = 0] = crypto.getRandomValues(new Uint32Array(1))
-  return { temperature: settings.temperature, topP: 0.95, repetitionPenalty: 1.1, seed }
+  // A top-k keeps what crosses the wire for a token small: without one, every logit would be needed.
+  return { temperature: settings.temperature, topK: 64, topP: 0.95, repetitionPenalty: 1.1, seed }
 }
 
 function figures(result: GenerateResult): AnswerFigures {
