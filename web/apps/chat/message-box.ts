@@ -98,6 +98,7 @@ export class MessageBox extends LitElement {
       <button
         type="button"
         class="plain model"
+        aria-label=${this.model ? `Model: ${this.model}` : 'Choose a model'}
         aria-expanded=${this.choosing}
         @click=${() => this.dispatchEvent(new CustomEvent('choose', { bubbles: true, composed: true }))}
       >
