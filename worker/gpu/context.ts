@@ -3,9 +3,7 @@
 
 import { CentramError, errorMessage } from '#core/errors.ts'
 import { createPipelineCache, type PipelineCache } from './pipeline-cache.ts'
-
-/** WGSL text by path under shaders/ without the suffix: `rms-norm`, `quant/q4-k`, `lib/reduce`. */
-export type ShaderLibrary = (name: string) => string
+import type { ShaderLibrary } from './shader-library.ts'
 
 export interface GpuContextOptions {
   /** `navigator.gpu` in a tab; absent where the browser has none. */
@@ -60,6 +58,8 @@ const MIB = 1024 * 1024
 function inMiB(bytes: number): string {
   return bytes >= MIB ? `${(bytes / MIB).toFixed(bytes >= 100 * MIB ? 0 : 1)} MiB` : `${bytes} bytes`
 }
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
 
 function outOfMemory(what: string, bytes: number, held: number, cause?: unknown): CentramError {
   return new CentramError(
@@ -143,11 +143,11 @@ function wrapDevice(adapter: GPUAdapter, device: GPUDevice, options: GpuContextO
     device.pushErrorScope('validation')
     device.pushErrorScope('out-of-memory')
     let result: T | undefined
-    let thrown: unknown
+    let thrown: Error | undefined
     try {
       result = work()
     } catch (error) {
-      thrown = error ?? new Error('unknown')
+      thrown = asError(error)
     }
     const memory = device.popErrorScope()
     const validation = device.popErrorScope()

@@ -2,7 +2,7 @@
 // shader's own declarations, so a binding that a variant leaves unused may still be bound.
 
 import { CentramError } from '#core/errors.ts'
-import type { ShaderLibrary } from './context.ts'
+import type { ShaderLibrary } from './shader-library.ts'
 
 export interface PipelineRequest {
   readonly label: string

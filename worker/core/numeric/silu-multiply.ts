@@ -3,5 +3,5 @@
 export const silu = (x: number): number => x / (1 + Math.exp(-x))
 
 export function siluMultiply(gate: Float32Array, up: Float32Array): Float32Array<ArrayBuffer> {
-  return gate.map((value, i) => silu(value) * (up[i] as number)) as Float32Array<ArrayBuffer>
+  return gate.map((value, i) => silu(value) * (up[i] as number))
 }

@@ -1,7 +1,7 @@
 // The shader text of a weight matrix's element type, joined by concatenation: its snippet and what follows from it.
 
 import type { DType } from '#core/formats/tensor-entry.ts'
-import type { ShaderLibrary } from '../context.ts'
+import type { ShaderLibrary } from '../shader-library.ts'
 
 const SNIPPETS: Readonly<Record<DType, string>> = {
   F32: 'quant/f32',
