@@ -7,6 +7,7 @@ const FIFTEEN_MINUTES = 15 * 60_000
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/setup/long-models.ts',
     projects: [
       nodeProject('long', { include: 'test/long/*.test.ts', timeout: FIFTEEN_MINUTES, serial: true }),
       browserProject('long-browser', { include: 'test/long/browser/**/*.test.ts', timeout: FIFTEEN_MINUTES }),
