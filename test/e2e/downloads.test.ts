@@ -158,7 +158,7 @@ test('a download that does not match its SHA-256 is refused and deleted, and the
             id: 'checked',
             title: 'Checked',
             url: `${files.url}small.gguf`,
-            origin: 'catalogue',
+            origin: 'server',
             sizeBytes: small.length,
             sha256,
           },
