@@ -111,6 +111,15 @@ describe('tokenizer.json', () => {
   })
 })
 
+test('a normalizer without its text is damaged', () => {
+  const { spec } = huggingFaceGolden('llama2')
+  for (const normalizer of [{ type: 'Prepend' }, { type: 'Replace', pattern: {}, content: 'x' }]) {
+    expect(() => createTokenizer({ ...spec, tokenizer: { ...spec.tokenizer, normalizer } })).toThrow(
+      expect.objectContaining({ code: 'FORMAT_INVALID', message: expect.stringContaining('normalizer') }),
+    )
+  }
+})
+
 describe('GGUF tokenizers', () => {
   test('an unknown pre-tokenizer is refused by name', () => {
     const { spec } = byteLevelGolden('gpt-2')

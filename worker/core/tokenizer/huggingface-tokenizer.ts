@@ -98,6 +98,13 @@ function checkNormalizer(normalizer: unknown, depth: number): void {
   if (!isRecord(normalizer) || depth > 8) throw fail('its normalizer is damaged')
   const type = String(normalizer['type'])
   if (!NORMALIZERS.has(type)) throw refuse('a normalizer of the type', type)
+  if (type === 'Prepend' && typeof normalizer['prepend'] !== 'string') throw fail('its normalizer prepends no text')
+  if (type === 'Replace') {
+    const { pattern, content } = normalizer
+    const { Regex: regex, String: text } = isRecord(pattern) ? pattern : {}
+    if (typeof (regex ?? text) !== 'string' || typeof content !== 'string')
+      throw fail('its normalizer replaces no text')
+  }
   if (type !== 'Sequence') return
   const steps = normalizer['normalizers']
   if (!Array.isArray(steps)) throw fail('its normalizer is damaged')
