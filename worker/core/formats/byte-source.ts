@@ -21,7 +21,8 @@ export function createMemorySource(name: string, bytes: Uint8Array): ByteSource 
     size: bytes.length,
     async read(offset, length) {
       checkRange(name, bytes.length, offset, length)
-      return bytes.slice(offset, offset + length)
+      // A copy even of a Node.js Buffer, whose own `slice` is a view.
+      return new Uint8Array(bytes.subarray(offset, offset + length))
     },
   }
 }

@@ -24,7 +24,8 @@ export interface SafetensorsFile {
 
 const HEADER_CAP_BYTES = 32 * 1024 * 1024
 const MAX_DIMENSIONS = 8
-const ELEMENT_BYTES: Readonly<Record<string, number>> = {
+/** Bytes of one element of each type that the format knows and we read past. */
+export const ELEMENT_BYTES: Readonly<Record<string, number>> = {
   BOOL: 1,
   U8: 1,
   I8: 1,
