@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { errorMessage, CentramError } from '#core/errors.ts'
 import type { BenchOptions } from './bench/bench.ts'
 import type { DemoOptions } from './demo/demo.ts'
+import type { EpsilonOptions } from './epsilon.ts'
 import { readVersion } from './project.ts'
 import type { StartOptions } from './start.ts'
 
@@ -64,6 +65,16 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .action(async (name?: string) => (await import('./model-command.ts')).runModelRemove(name))
 
   program
+    .command('epsilon')
+    .description('what a private training run costs: ε for a noise, a sampling rate, a length and a δ')
+    .requiredOption('--sigma <number>', 'noise multiplier: standard deviation over clip bound', parseNumber)
+    .requiredOption('--q <number>', 'probability of each record to be in a batch', parseNumber)
+    .requiredOption('--steps <number>', 'steps', parseNumber)
+    .requiredOption('--delta <number>', 'δ of the guarantee', parseNumber)
+    .option('--json', 'print one JSON object with epsilonRdp and epsilonPld', false)
+    .action(async (options: EpsilonOptions) => (await import('./epsilon.ts')).runEpsilon(options))
+
+  program
     .command('bench')
     .description('time the kernels and whole models in headless Chromium')
     .option(
@@ -97,6 +108,12 @@ function parseCount(least: number, most: number): (text: string) => number {
     if (/^\d+$/.test(text) && count >= least && count <= most) return count
     throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
   }
+}
+
+function parseNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isFinite(value)) return value
+  throw new InvalidArgumentError('It must be a number, such as 0.01 or 1e-5.')
 }
 
 function parsePort(text: string): number {
