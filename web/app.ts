@@ -133,7 +133,12 @@ export class CentramApp extends LitElement {
     const crash: Notice[] = this.crash
       ? [{ id: `crash ${this.crash}`, level: 'error', code: 'INTERNAL', message: this.crash }]
       : []
-    return [...crash, ...(this.state?.notices ?? [])]
+    const gpu = this.state?.gpu
+    const lost: Notice[] =
+      gpu?.kind === 'none' && gpu.reason === 'device-lost'
+        ? [{ id: 'device-lost', level: 'error', code: 'GPU_LOST', message: `${gpu.message} ${gpu.remedy}` }]
+        : []
+    return [...crash, ...lost, ...(this.state?.notices ?? [])]
   }
 
   private follow(state: NodeState): void {

@@ -37,16 +37,25 @@ test('a model says what it takes before anything is fetched', async () => {
   await page.close()
 })
 
-test('a refused file is told with its place and remedy', async () => {
+test('a file is dropped anywhere on the page, and a refused one is told with its place and remedy', async () => {
   const page = await scenes.open('alone')
-  await page.getByRole('button', { name: 'Built-in toy' }).click()
-  await page.locator('chat-app input[type=file]').setInputFiles({
-    name: 'tiny.gguf',
-    mimeType: 'application/octet-stream',
-    buffer: Buffer.from('GGUF'),
+  await page.evaluate(() => {
+    const dataTransfer = new DataTransfer()
+    dataTransfer.items.add(new File(['GGUF'], 'tiny.gguf'))
+    for (const type of ['dragover', 'drop']) {
+      document.body.dispatchEvent(
+        new DragEvent(type, { dataTransfer, bubbles: true, composed: true, cancelable: true }),
+      )
+    }
   })
   const alert = page.locator('chat-app').getByRole('alert')
   await expect.poll(() => alert.innerText()).toContain('the file ends at 20,000')
+  await page.close()
+})
+
+test('a lost GPU is told at once, with the remedy', async () => {
+  const page = await scenes.open('lost')
+  expect(await page.locator('notice-list').getByRole('alert').innerText()).toContain('Load the model again')
   await page.close()
 })
 
@@ -96,6 +105,14 @@ test('the ribbon names every stretch, its node and its time', async () => {
   await page.close()
 })
 
+test('a node that only lends its layers sees whose model it is and where the rest is', async () => {
+  const page = await scenes.open('guest')
+  expect(await page.locator('swarm-line p').innerText()).toContain('layers 19–32 held for Anna’s laptop')
+  const captions = (await page.locator('chat-app layer-ribbon li').allInnerTexts()).join(' ')
+  expect(captions).toContain('Anna’s laptop answers with SmolLM2 360M Instruct')
+  await page.close()
+})
+
 test('the light on the ribbon runs with the tokens, and stands still where motion is unwanted', async () => {
   for (const reducedMotion of [false, true]) {
     const page = await scenes.open('shared', { reducedMotion })
@@ -117,7 +134,7 @@ test('the light on the ribbon runs with the tokens, and stands still where motio
 })
 
 test('every scene fits a 360-pixel phone', async () => {
-  for (const scene of ['alone', 'shared', 'leaving', 'light', 'insecure', 'downloading']) {
+  for (const scene of ['alone', 'shared', 'guest', 'leaving', 'light', 'insecure', 'downloading']) {
     const page = await scenes.open(scene, { width: 360, height: 740 })
     for (const view of ['Chat', 'Node']) {
       await page.getByRole('button', { name: view, exact: true }).click()

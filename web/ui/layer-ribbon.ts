@@ -9,6 +9,7 @@ import { baseStyles } from './base-styles.ts'
 import { countOf, formatLayers, formatMs, formatPercent, formatRate } from './format.ts'
 import { nodeColour } from './node-colours.ts'
 import { joinNames, nodeName } from './node-names.ts'
+import { shownPlacement } from './shown-placement.ts'
 
 /** A light slower than this would seem stuck; faster ones run as fast as the tokens come. */
 const LONGEST_RUN_MS = 1500
@@ -74,8 +75,9 @@ export class LayerRibbon extends LitElement {
         left: 0;
         width: 12px;
         margin-left: -6px;
+        border: 2px solid var(--ink);
         border-radius: 6px;
-        background: var(--ink);
+        background: var(--paper-raised);
         opacity: 0;
         pointer-events: none;
       }
@@ -138,7 +140,7 @@ export class LayerRibbon extends LitElement {
   }
 
   override render() {
-    const placement = this.state?.placement
+    const placement = this.state && shownPlacement(this.state)
     if (!this.state || !placement) return this.large ? this.renderEmpty() : nothing
     const timing = this.shownTiming(placement)
     return html`
@@ -149,13 +151,15 @@ export class LayerRibbon extends LitElement {
       <ul>
         ${placement.stages.map((stage, index) => this.renderCaption(stage, index, placement, timing))}
         ${timing ? renderTotal(placement, timing) : nothing}
+        ${this.state.placement ? nothing : this.renderOwner(this.state)}
       </ul>
     `
   }
 
   /** Timing that belongs to these stages: none while they are loading, or of another placement. */
   private shownTiming(placement: Placement): StepTiming | null {
-    const timing = this.timing ?? this.state?.speed
+    if (!this.state?.placement) return null
+    const timing = this.timing ?? this.state.speed
     const fits = timing?.computeMs.length === placement.stages.length
     return timing && fits && placement.stages.some((stage) => stage.status === 'ready') ? timing : null
   }
@@ -166,6 +170,13 @@ export class LayerRibbon extends LitElement {
         The layers of the model in use will stand here, each stretch in the colour of the node that holds it. Load a
         model to see them.
       </p>`
+  }
+
+  /** Whose model it is that this node only lends layers to. */
+  private renderOwner(state: NodeState) {
+    const [held] = state.held
+    if (!held) return nothing
+    return html`<li class="total soft">${nodeName(state, held.ownerId)} answers with ${held.title}</li>`
   }
 
   private renderCaption(stage: Stage, index: number, placement: Placement, timing: StepTiming | null) {
@@ -214,7 +225,7 @@ export class LayerRibbon extends LitElement {
 
   private runLight(): void {
     const light = this.renderRoot.querySelector<HTMLElement>('.light')
-    const placement = this.state?.placement
+    const placement = this.state && shownPlacement(this.state)
     const timing = placement && this.shownTiming(placement)
     if (!light || !placement || !timing || matchMedia('(prefers-reduced-motion: reduce)').matches) return
     for (const animation of light.getAnimations()) animation.cancel()

@@ -1,9 +1,10 @@
 // The swarm in one quiet line: who is here, how much of the model is held, how fast it answers.
 
 import { css, html, LitElement, nothing } from 'lit'
-import type { NodeState } from '../../worker/node/api.ts'
+import type { HeldModel, NodeState } from '../../worker/node/api.ts'
 import { baseStyles } from './base-styles.ts'
-import { countOf, formatRate } from './format.ts'
+import { countOf, formatLayers, formatRate } from './format.ts'
+import { nodeName } from './node-names.ts'
 
 export class SwarmLine extends LitElement {
   static override properties = { state: { attribute: false } }
@@ -39,7 +40,7 @@ export class SwarmLine extends LitElement {
     const open = state.peers.filter((peer) => peer.link === 'open').length
     const joining = state.peers.filter((peer) => peer.link === 'connecting').length
     const broken = state.peers.filter((peer) => peer.link === 'interrupted').length
-    const { placement, speed, server } = state
+    const { placement, held: lent, speed, server } = state
     const held = placement?.stages
       .filter((stage) => stage.status === 'ready')
       .reduce((sum, stage) => sum + stage.range.last - stage.range.first, 0)
@@ -47,7 +48,11 @@ export class SwarmLine extends LitElement {
       ${open === 0 ? 'only you' : html`you + ${countOf(open, 'node')}`}${
         joining ? html` · ${joining} joining` : nothing
       }${broken ? html` · <span class="loss">${broken} not answering</span>` : nothing}${
-        placement ? html` · ${held} of ${placement.layers} layers held` : nothing
+        placement
+          ? html` · ${held} of ${placement.layers} layers held`
+          : lent[0]
+            ? describeLent(state, lent[0])
+            : nothing
       }${speed ? html` · ${formatRate(speed.totalMs)}` : nothing}${
         server.state === 'closed'
           ? html` · <span class="loss">server unreachable</span>`
@@ -57,6 +62,11 @@ export class SwarmLine extends LitElement {
       }
     </p>`
   }
+}
+
+function describeLent(state: NodeState, lent: HeldModel) {
+  const mine = lent.stages.find((stage) => stage.nodeId === state.id)
+  return mine ? html` · ${formatLayers(mine.range)} held for ${nodeName(state, lent.ownerId)}` : nothing
 }
 
 customElements.define('swarm-line', SwarmLine)

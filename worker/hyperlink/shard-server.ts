@@ -32,7 +32,8 @@ export interface HeldStage {
   readonly owner: string
   readonly title: string
   readonly range: LayerRange
-  readonly layers: number | null
+  /** Of the whole plan, in order. */
+  readonly stages: readonly { readonly nodeId: string; readonly range: LayerRange }[]
   readonly bytes: number
   readonly ready: boolean
 }
@@ -60,6 +61,7 @@ interface HeldPlan {
   readonly owner: string
   readonly title: string
   readonly range: LayerRange
+  readonly stages: HeldStage['stages']
   readonly previous: string
   /** The node the hidden state goes on to; absent on the last stage. */
   readonly next: string | undefined
@@ -139,7 +141,7 @@ export function createShardServer(options: ShardServerOptions): ShardServer {
         owner: plan.owner,
         title: plan.title,
         range: plan.range,
-        layers: plan.shard?.config.layers ?? null,
+        stages: plan.stages,
         bytes: plan.shard?.weightBytes ?? 0,
         ready: plan.shard !== null,
       })),
@@ -164,6 +166,7 @@ export function createShardServer(options: ShardServerOptions): ShardServer {
         owner: from,
         title: body.model.title,
         range: { first: stage.first, last: stage.last },
+        stages: body.stages.map(({ node, first, last }) => ({ nodeId: toHex(node), range: { first, last } })),
         previous,
         next: nodes[mine + 1],
         abort: new AbortController(),

@@ -107,6 +107,8 @@ export interface NodeState {
   readonly models: readonly ModelState[]
   /** Where the active model's layers are; null while none is loaded. */
   readonly placement: Placement | null
+  /** Other nodes' models of which this one holds a part. */
+  readonly held: readonly HeldModel[]
   /** Of the latest answer. */
   readonly speed: StepTiming | null
   readonly notices: readonly Notice[]
@@ -167,6 +169,16 @@ export interface Placement {
   readonly modelId: string
   readonly layers: number
   readonly stages: readonly Stage[]
+}
+
+export interface HeldModel {
+  /** The node that answers with it. */
+  readonly ownerId: string
+  readonly title: string
+  /** Of the whole model, this node's own among them. */
+  readonly stages: readonly { readonly nodeId: string; readonly range: LayerRange }[]
+  /** Whether this node's part is loaded. */
+  readonly ready: boolean
 }
 
 export interface Stage {

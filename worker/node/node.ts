@@ -50,6 +50,7 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     peers: [],
     models: [],
     placement: null,
+    held: [],
     speed: null,
     notices: [],
   })
@@ -86,7 +87,10 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
   const held = createShardServer({
     port,
     maxSessions: MAX_SESSIONS,
-    onChange: () => undefined,
+    onChange() {
+      const shown = held.held().map(({ owner, title, stages, ready }) => ({ ownerId: owner, title, stages, ready }))
+      store.update({ held: shown })
+    },
     async loadShard({ model: reference, range, profile, signal, onProgress }) {
       await shards.start()
       const { modelId, model } = await library.resolve(reference, signal)

@@ -85,6 +85,7 @@ const alone: NodeState = {
   peers: [],
   models: MODELS,
   placement: null,
+  held: [],
   speed: null,
   notices: [],
 }
@@ -114,6 +115,23 @@ const none = (reason: Extract<GpuState, { kind: 'none' }>['reason'], message: st
 export const SCENES: Readonly<Record<string, NodeState>> = {
   alone,
   shared,
+  guest: {
+    ...shared,
+    models: MODELS,
+    placement: null,
+    speed: null,
+    held: [
+      {
+        ownerId: ANNA,
+        title: 'SmolLM2 360M Instruct',
+        stages: [
+          { nodeId: ANNA, range: { first: 0, last: 18 } },
+          { nodeId: SELF, range: { first: 18, last: 32 } },
+        ],
+        ready: true,
+      },
+    ],
+  },
   downloading: {
     ...alone,
     models: MODELS.map((one) =>
@@ -163,6 +181,15 @@ export const SCENES: Readonly<Record<string, NodeState>> = {
     room: shared.room,
     peers: [peer(ANNA, 'Anna’s laptop', { models: [{ id: 'smollm2-360m', title: 'SmolLM2 360M Instruct' }] })],
     server: { url: 'ws://localhost:9740/signal', state: 'open' },
+  },
+  lost: {
+    ...shared,
+    gpu: none(
+      'device-lost',
+      'The GPU was taken away (driver reset).',
+      'Load the model again; restart the browser if it stays.',
+    ),
+    placement: null,
   },
   insecure: {
     ...alone,

@@ -37,6 +37,9 @@ export const chatStyles = css`
     justify-content: center;
     max-height: 75vh;
     min-height: 0;
+    overflow: hidden;
+    scrollbar-gutter: stable;
+    scrollbar-width: thin;
   }
   .desk > .column {
     display: flex;
@@ -78,7 +81,8 @@ export const chatStyles = css`
     gap: 0 8px;
   }
   @media (max-width: 560px) {
-    .scroll {
+    .scroll,
+    .desk {
       scrollbar-gutter: auto;
     }
     .column {

@@ -54,7 +54,7 @@ export class FirstVisit extends LitElement {
         border-radius: 50%;
       }
       gpu-card {
-        margin-bottom: 24px;
+        margin-top: 24px;
       }
       .begin {
         display: flex;
@@ -103,11 +103,11 @@ export class FirstVisit extends LitElement {
                 <dd>${gpuTitle(state.gpu)}</dd>`
         }
       </dl>
-      ${state.gpu.kind === 'none' ? html`<gpu-card .state=${state}></gpu-card>` : nothing}
       <div class="begin">
         ${this.renderChat(state)}${this.renderReal(state)}
         <button @click=${() => this.begin('share')}>Invite a device</button>
       </div>
+      ${state.gpu.kind === 'none' ? html`<gpu-card .state=${state}></gpu-card>` : nothing}
     `
   }
 

@@ -6,6 +6,7 @@ import type { NodeApi, NodeState, StepTiming } from '../../../worker/node/api.ts
 import { baseStyles } from '../../ui/base-styles.ts'
 import { countOf, formatId } from '../../ui/format.ts'
 import { nodeColour } from '../../ui/node-colours.ts'
+import { shownPlacement, shownTitle } from '../../ui/shown-placement.ts'
 import '../../ui/copy-button.ts'
 import '../../ui/gpu-card.ts'
 import '../../ui/layer-ribbon.ts'
@@ -98,11 +99,11 @@ export class NodeApp extends LitElement {
   override render() {
     const state = this.state
     if (!state) return html`<div class="page"><p class="soft" role="status">Starting this tab’s node…</p></div>`
-    const active = state.models.find((model) => model.id === state.placement?.modelId)
+    const title = shownTitle(state)
     return html`<div class="page">
       <section aria-labelledby="layers">
         <h2 id="layers">
-          ${active ? html`${active.title}<span class="soft"> · ${countOf(state.placement?.layers ?? 0, 'layer')}</span>` : 'Layers'}
+          ${title ? html`${title}<span class="soft"> · ${countOf(shownPlacement(state)?.layers ?? 0, 'layer')}</span>` : 'Layers'}
         </h2>
         <layer-ribbon large .state=${state} .tick=${this.tick} .timing=${this.timing}></layer-ribbon>
       </section>
