@@ -10,14 +10,16 @@ override QUADS: u32; // width / 4
 override EPSILON: f32;
 // Only the step's last column, into the output's first.
 override LAST: bool = false;
+// Rows of a column, each normed alone.
+override HEADS: u32 = 1;
 override THREADS: u32 = 32;
 
 var<workgroup> partials: array<f32, THREADS>;
 
 @compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let column = workgroup.x;
-  if (column >= step.columns) {
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgroups: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let column = workgroup.y * workgroups.x + workgroup.x;
+  if (column >= step.columns * HEADS) {
     return;
   }
   var source = column;

@@ -15,16 +15,17 @@ export interface StepBuffer {
   dispose(): void
 }
 
-export async function createStepBuffer(gpu: GpuContext): Promise<StepBuffer> {
-  const words = new Uint32Array(HEADER_WORDS + MAX_STEP_COLUMNS)
+/** `columns`: how many token ids fit; training runs whole batches as one step. */
+export async function createStepBuffer(gpu: GpuContext, columns = MAX_STEP_COLUMNS): Promise<StepBuffer> {
+  const words = new Uint32Array(HEADER_WORDS + columns)
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
   const buffer = await gpu.allocate('step', words.byteLength, usage)
   return {
     buffer,
-    write({ position, columns, tokens }) {
+    write({ position, columns: running, tokens }) {
       words[0] = position
-      words[1] = columns
-      if (tokens) words.set(tokens.subarray(0, MAX_STEP_COLUMNS), HEADER_WORDS)
+      words[1] = running
+      if (tokens) words.set(tokens.subarray(0, columns), HEADER_WORDS)
       gpu.device.queue.writeBuffer(buffer, 0, words, 0, HEADER_WORDS + (tokens?.length ?? 0))
     },
     dispose: () => gpu.release(buffer),

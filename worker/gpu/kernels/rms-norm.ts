@@ -5,6 +5,7 @@ import type { Dispatch } from '../dispatch.ts'
 import type { KernelProfile } from '../profile.ts'
 import type { StepBuffer } from '../step-buffer.ts'
 import type { Tensor } from '../tensor.ts'
+import { foldWorkgroups } from '../grid.ts'
 import { quadsOf, requireElements } from './linear.ts'
 
 export interface NormShape {
@@ -19,7 +20,13 @@ export interface RmsNorm {
   dispatch(buffers: { step: StepBuffer; input: Tensor; weight: Tensor; output: Tensor }): Dispatch
 }
 
-export async function createRmsNorm(gpu: GpuContext, profile: KernelProfile, shape: NormShape): Promise<RmsNorm> {
+/** `heads`: rows of a column, each normed alone; `width` is then the head size. */
+export async function createRmsNorm(
+  gpu: GpuContext,
+  profile: KernelProfile,
+  shape: NormShape & { readonly heads?: number },
+): Promise<RmsNorm> {
+  const heads = shape.heads ?? 1
   const pipeline = await gpu.pipelines.get({
     label: 'rms-norm',
     parts: ['lib/step', 'rms-norm'],
@@ -27,20 +34,21 @@ export async function createRmsNorm(gpu: GpuContext, profile: KernelProfile, sha
       QUADS: quadsOf('rms-norm', shape.width),
       EPSILON: shape.epsilon,
       LAST: Number(shape.select === 'last'),
+      HEADS: heads,
       THREADS: profile.norm === 'threads128' ? 128 : 32,
     },
   })
-  const columns = shape.select === 'last' ? 1 : shape.columns
+  const rows = shape.select === 'last' ? 1 : shape.columns * heads
   return {
     dispatch({ step, input, weight, output }) {
-      requireElements(pipeline.label, input, shape.columns * shape.width)
+      requireElements(pipeline.label, input, shape.columns * heads * shape.width)
       requireElements(pipeline.label, weight, shape.width)
-      requireElements(pipeline.label, output, columns * shape.width)
+      requireElements(pipeline.label, output, rows * shape.width)
       return {
         label: `${pipeline.label} ${weight.label}`,
         pipeline: pipeline.pipeline,
         bindGroup: pipeline.bind({ 0: step.buffer, 1: input.buffer, 2: weight.buffer, 3: output.buffer }),
-        workgroups: [columns, 1, 1],
+        workgroups: [...foldWorkgroups(rows), 1],
       }
     },
   }
