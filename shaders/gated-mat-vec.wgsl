@@ -10,10 +10,12 @@
 
 override SLICES: u32 = 1;
 override TILES: u32 = 8;
+// Rows a thread takes, 1 or 2, each in its own tile block; 2 only when COLUMNS is 1.
+override ROWS: u32 = 1;
 override COLUMNS: u32 = 1;
 override THREADS: u32 = 64; // 8 * SLICES * TILES
 
-// gate in x, up in y, for each column
+// gate in x, up in y, for each column, or for each row when COLUMNS is 1
 struct Sums {
   s0: vec2f,
   s1: vec2f,
@@ -45,7 +47,74 @@ fn finish(total: vec2f, t: Pair, gate: Scale, up: Scale) -> vec2f {
   return vec2f(gate_finish(total.x, t.gate, gate), up_finish(total.y, t.up, up));
 }
 
-fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
+// Up to two rows in one column, the octets written out.
+struct Rows {
+  first: Pair,
+  second: Pair,
+}
+
+struct Places {
+  gate0: u32,
+  gate1: u32,
+  up0: u32,
+  up1: u32,
+  gate_scale0: Scale,
+  gate_scale1: Scale,
+  up_scale0: Scale,
+  up_scale1: Scale,
+}
+
+fn accumulate_rows(t: Rows, at: Places, octet: u32, column: u32, quad: u32) -> Rows {
+  let a = input_quad(column, quad);
+  let b = input_quad(column, quad + 4u);
+  let first = Pair(
+    gate_accumulate(t.first.gate, gate_quants(at.gate0, octet, at.gate_scale0), a, b),
+    up_accumulate(t.first.up, up_quants(at.up0, octet, at.up_scale0), a, b),
+  );
+  if (ROWS == 1u) {
+    return Rows(first, t.second);
+  }
+  return Rows(first, Pair(
+    gate_accumulate(t.second.gate, gate_quants(at.gate1, octet, at.gate_scale1), a, b),
+    up_accumulate(t.second.up, up_quants(at.up1, octet, at.up_scale1), a, b),
+  ));
+}
+
+fn sweep_rows(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
+  let tile0 = min(tile, shape.tiles - 1u);
+  let tile1 = min(tile + TILES, shape.tiles - 1u);
+  var at = Places();
+  at.gate0 = gate_base(tile0, lane, slice, shape.groups);
+  at.gate1 = gate_base(tile1, lane, slice, shape.groups);
+  at.up0 = up_base(tile0, lane, slice, shape.groups);
+  at.up1 = up_base(tile1, lane, slice, shape.groups);
+  var s0 = vec2f();
+  var s1 = vec2f();
+  for (var group = slice; group < shape.groups; group += SLICES) {
+    at.gate_scale0 = gate_scale(tile0, lane, group, shape.groups);
+    at.up_scale0 = up_scale(tile0, lane, group, shape.groups);
+    if (ROWS > 1u) {
+      at.gate_scale1 = gate_scale(tile1, lane, group, shape.groups);
+      at.up_scale1 = up_scale(tile1, lane, group, shape.groups);
+    }
+    let quad = group * 8u;
+    var rows = accumulate_rows(Rows(), at, 0u, column, quad);
+    rows = accumulate_rows(rows, at, 1u, column, quad + 1u);
+    rows = accumulate_rows(rows, at, 2u, column, quad + 2u);
+    rows = accumulate_rows(rows, at, 3u, column, quad + 3u);
+    s0 = finish(s0, rows.first, at.gate_scale0, at.up_scale0);
+    if (ROWS > 1u) {
+      s1 = finish(s1, rows.second, at.gate_scale1, at.up_scale1);
+    }
+    at.gate0 += SLICES * gate_group_words * 8u;
+    at.gate1 += SLICES * gate_group_words * 8u;
+    at.up0 += SLICES * up_group_words * 8u;
+    at.up1 += SLICES * up_group_words * 8u;
+  }
+  return Sums(s0, s1, vec2f(), vec2f(), vec2f(), vec2f(), vec2f(), vec2f());
+}
+
+fn sweep_columns(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
   var s0 = vec2f();
   var s1 = vec2f();
   var s2 = vec2f();
@@ -73,9 +142,7 @@ fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
       let gate = gate_quants(gate_at, octet, gate_by);
       let up = up_quants(up_at, octet, up_by);
       p0 = accumulate_column(p0, gate, up, column, quad);
-      if (COLUMNS > 1u) {
-        p1 = accumulate_column(p1, gate, up, column + 1u, quad);
-      }
+      p1 = accumulate_column(p1, gate, up, column + 1u, quad);
       if (COLUMNS > 2u) {
         p2 = accumulate_column(p2, gate, up, column + 2u, quad);
         p3 = accumulate_column(p3, gate, up, column + 3u, quad);
@@ -88,9 +155,7 @@ fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
       }
     }
     s0 = finish(s0, p0, gate_by, up_by);
-    if (COLUMNS > 1u) {
-      s1 = finish(s1, p1, gate_by, up_by);
-    }
+    s1 = finish(s1, p1, gate_by, up_by);
     if (COLUMNS > 2u) {
       s2 = finish(s2, p2, gate_by, up_by);
       s3 = finish(s3, p3, gate_by, up_by);
@@ -103,6 +168,13 @@ fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
     }
   }
   return Sums(s0, s1, s2, s3, s4, s5, s6, s7);
+}
+
+fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
+  if (COLUMNS == 1u) {
+    return sweep_rows(tile, lane, slice, column);
+  }
+  return sweep_columns(tile, lane, slice, column);
 }
 
 fn store(tile: u32, lane: u32, column: u32, sum: vec2f) {
@@ -118,7 +190,7 @@ fn row_per_thread(
   @builtin(num_workgroups) workgroups: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let tile = (workgroup.y * workgroups.x + workgroup.x) * TILES + thread / 8u;
+  let tile = (workgroup.y * workgroups.x + workgroup.x) * TILES * ROWS + thread / 8u;
   let lane = thread % 8u;
   let column = workgroup.z * COLUMNS;
   if (tile >= shape.tiles || column >= step.columns) {
@@ -138,6 +210,9 @@ fn row_per_thread(
     store(tile, lane, column + 5u, sums.s5);
     store(tile, lane, column + 6u, sums.s6);
     store(tile, lane, column + 7u, sums.s7);
+  }
+  if (ROWS > 1u) {
+    store(tile + TILES, lane, column, sums.s1);
   }
 }
 

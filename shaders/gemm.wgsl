@@ -1,11 +1,11 @@
-// output[c] = W · input[c] for a prefill chunk: a block of four rows by eight columns in registers, so that a
+// output[c] = W · input[c] for a prefill chunk: a block of eight rows by eight columns in registers, so that a
 // dequantised weight serves eight columns. Every sum runs over its inputs in one order, whatever the chunk's length.
 //
 // Joined before: lib/step, lib/quant, a snippet of quant/, lib/weight, lib/linear.
 
-// Row tiles side by side in a workgroup; a thread's four rows lie in as many tile blocks.
-override TILES: u32 = 4;
-override THREADS: u32 = 32; // 8 * TILES
+// Row tiles side by side in a workgroup; a thread's eight rows lie in as many tile blocks.
+override TILES: u32 = 1;
+override THREADS: u32 = 8; // 8 * TILES
 
 // Eight inputs' weights, four rows each.
 struct Block {
@@ -32,9 +32,19 @@ fn transpose_rows(w0: Octet, w1: Octet, w2: Octet, w3: Octet) -> Block {
   );
 }
 
-fn multiply(total: vec4f, w: Block, column: u32, quad: u32) -> vec4f {
+// Eight rows of one column.
+struct Sums {
+  low: vec4f,
+  high: vec4f,
+}
+
+fn multiply(total: Sums, low: Block, high: Block, column: u32, quad: u32) -> Sums {
   let a = input_quad(column, quad);
   let b = input_quad(column, quad + 4u);
+  return Sums(dot_rows(total.low, low, a, b), dot_rows(total.high, high, a, b));
+}
+
+fn dot_rows(total: vec4f, w: Block, a: vec4f, b: vec4f) -> vec4f {
   var sum = fma(w.k0, vec4f(a.x), total);
   sum = fma(w.k1, vec4f(a.y), sum);
   sum = fma(w.k2, vec4f(a.z), sum);
@@ -45,11 +55,15 @@ fn multiply(total: vec4f, w: Block, column: u32, quad: u32) -> vec4f {
   return fma(w.k7, vec4f(b.w), sum);
 }
 
-fn store_rows(tile: u32, lane: u32, column: u32, sums: vec4f) {
-  store(tile, lane, column, sums.x);
-  store(tile + TILES, lane, column, sums.y);
-  store(tile + 2u * TILES, lane, column, sums.z);
-  store(tile + 3u * TILES, lane, column, sums.w);
+fn store_rows(tile: u32, lane: u32, column: u32, sums: Sums) {
+  store(tile, lane, column, sums.low.x);
+  store(tile + TILES, lane, column, sums.low.y);
+  store(tile + 2u * TILES, lane, column, sums.low.z);
+  store(tile + 3u * TILES, lane, column, sums.low.w);
+  store(tile + 4u * TILES, lane, column, sums.high.x);
+  store(tile + 5u * TILES, lane, column, sums.high.y);
+  store(tile + 6u * TILES, lane, column, sums.high.z);
+  store(tile + 7u * TILES, lane, column, sums.high.w);
 }
 
 @compute @workgroup_size(THREADS)
@@ -59,48 +73,67 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let lane = thread % 8u;
-  let tile = (workgroup.y * workgroups.x + workgroup.x) * TILES * 4u + thread / 8u;
+  let tile = (workgroup.y * workgroups.x + workgroup.x) * TILES * 8u + thread / 8u;
   let column = workgroup.z * 8u;
   if (tile >= shape.tiles || column >= step.columns) {
     return;
   }
+  // Rows past the end repeat the last tile and are not stored.
   let last = shape.tiles - 1u;
-  let tile1 = min(tile + TILES, last);
+  let tile1 = min(tile + 1u * TILES, last);
   let tile2 = min(tile + 2u * TILES, last);
   let tile3 = min(tile + 3u * TILES, last);
-  var c0 = vec4f();
-  var c1 = vec4f();
-  var c2 = vec4f();
-  var c3 = vec4f();
-  var c4 = vec4f();
-  var c5 = vec4f();
-  var c6 = vec4f();
-  var c7 = vec4f();
+  let tile4 = min(tile + 4u * TILES, last);
+  let tile5 = min(tile + 5u * TILES, last);
+  let tile6 = min(tile + 6u * TILES, last);
+  let tile7 = min(tile + 7u * TILES, last);
+  var c0 = Sums();
+  var c1 = Sums();
+  var c2 = Sums();
+  var c3 = Sums();
+  var c4 = Sums();
+  var c5 = Sums();
+  var c6 = Sums();
+  var c7 = Sums();
   for (var group = 0u; group < shape.groups; group++) {
     let base0 = weight_base(tile, lane, group, shape.groups);
     let base1 = weight_base(tile1, lane, group, shape.groups);
     let base2 = weight_base(tile2, lane, group, shape.groups);
     let base3 = weight_base(tile3, lane, group, shape.groups);
+    let base4 = weight_base(tile4, lane, group, shape.groups);
+    let base5 = weight_base(tile5, lane, group, shape.groups);
+    let base6 = weight_base(tile6, lane, group, shape.groups);
+    let base7 = weight_base(tile7, lane, group, shape.groups);
     let scale0 = weight_scale(tile, lane, group, shape.groups);
     let scale1 = weight_scale(tile1, lane, group, shape.groups);
     let scale2 = weight_scale(tile2, lane, group, shape.groups);
     let scale3 = weight_scale(tile3, lane, group, shape.groups);
+    let scale4 = weight_scale(tile4, lane, group, shape.groups);
+    let scale5 = weight_scale(tile5, lane, group, shape.groups);
+    let scale6 = weight_scale(tile6, lane, group, shape.groups);
+    let scale7 = weight_scale(tile7, lane, group, shape.groups);
     for (var octet = 0u; octet < 4u; octet++) {
-      let w = transpose_rows(
+      let low = transpose_rows(
         weight_values(base0, octet, scale0),
         weight_values(base1, octet, scale1),
         weight_values(base2, octet, scale2),
         weight_values(base3, octet, scale3),
       );
+      let high = transpose_rows(
+        weight_values(base4, octet, scale4),
+        weight_values(base5, octet, scale5),
+        weight_values(base6, octet, scale6),
+        weight_values(base7, octet, scale7),
+      );
       let quad = group * 8u + octet;
-      c0 = multiply(c0, w, column, quad);
-      c1 = multiply(c1, w, column + 1u, quad);
-      c2 = multiply(c2, w, column + 2u, quad);
-      c3 = multiply(c3, w, column + 3u, quad);
-      c4 = multiply(c4, w, column + 4u, quad);
-      c5 = multiply(c5, w, column + 5u, quad);
-      c6 = multiply(c6, w, column + 6u, quad);
-      c7 = multiply(c7, w, column + 7u, quad);
+      c0 = multiply(c0, low, high, column, quad);
+      c1 = multiply(c1, low, high, column + 1u, quad);
+      c2 = multiply(c2, low, high, column + 2u, quad);
+      c3 = multiply(c3, low, high, column + 3u, quad);
+      c4 = multiply(c4, low, high, column + 4u, quad);
+      c5 = multiply(c5, low, high, column + 5u, quad);
+      c6 = multiply(c6, low, high, column + 6u, quad);
+      c7 = multiply(c7, low, high, column + 7u, quad);
     }
   }
   store_rows(tile, lane, column, c0);

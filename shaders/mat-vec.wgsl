@@ -24,11 +24,92 @@ struct Sums {
   s7: f32,
 }
 
+// One octet of one row in several columns.
 fn accumulate_column(t: Partial, q: Octet, column: u32, quad: u32) -> Partial {
   return weight_accumulate(t, q, input_quad(column, quad), input_quad(column, quad + 4u));
 }
 
-fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
+// A thread's place in each of its rows, and their scales for the group at hand.
+struct Rows {
+  base0: u32,
+  base1: u32,
+  base2: u32,
+  base3: u32,
+  scale0: Scale,
+  scale1: Scale,
+  scale2: Scale,
+  scale3: Scale,
+}
+
+struct RowPartials {
+  p0: Partial,
+  p1: Partial,
+  p2: Partial,
+  p3: Partial,
+}
+
+// One octet of a thread's rows in one column: the inputs are loaded once for all of them.
+fn accumulate_rows(t: RowPartials, rows: Rows, octet: u32, column: u32, quad: u32) -> RowPartials {
+  let a = input_quad(column, quad);
+  let b = input_quad(column, quad + 4u);
+  let p0 = weight_accumulate(t.p0, weight_quants(rows.base0, octet, rows.scale0), a, b);
+  if (ROWS == 1u) {
+    return RowPartials(p0, t.p1, t.p2, t.p3);
+  }
+  return RowPartials(
+    p0,
+    weight_accumulate(t.p1, weight_quants(rows.base1, octet, rows.scale1), a, b),
+    weight_accumulate(t.p2, weight_quants(rows.base2, octet, rows.scale2), a, b),
+    weight_accumulate(t.p3, weight_quants(rows.base3, octet, rows.scale3), a, b),
+  );
+}
+
+// The sums of up to four rows in one column, the octets written out: this is where decoding spends its time.
+fn sweep_rows(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
+  // Rows past the end repeat the last tile and are not stored.
+  let last = shape.tiles - 1u;
+  let tile0 = min(tile, last);
+  let tile1 = min(tile + TILES, last);
+  let tile2 = min(tile + 2u * TILES, last);
+  let tile3 = min(tile + 3u * TILES, last);
+  var rows = Rows();
+  rows.base0 = weight_base(tile0, lane, slice, shape.groups);
+  rows.base1 = weight_base(tile1, lane, slice, shape.groups);
+  rows.base2 = weight_base(tile2, lane, slice, shape.groups);
+  rows.base3 = weight_base(tile3, lane, slice, shape.groups);
+  var s0 = 0.0;
+  var s1 = 0.0;
+  var s2 = 0.0;
+  var s3 = 0.0;
+  for (var group = slice; group < shape.groups; group += SLICES) {
+    rows.scale0 = weight_scale(tile0, lane, group, shape.groups);
+    if (ROWS > 1u) {
+      rows.scale1 = weight_scale(tile1, lane, group, shape.groups);
+      rows.scale2 = weight_scale(tile2, lane, group, shape.groups);
+      rows.scale3 = weight_scale(tile3, lane, group, shape.groups);
+    }
+    let quad = group * 8u;
+    var p = accumulate_rows(RowPartials(), rows, 0u, column, quad);
+    p = accumulate_rows(p, rows, 1u, column, quad + 1u);
+    p = accumulate_rows(p, rows, 2u, column, quad + 2u);
+    p = accumulate_rows(p, rows, 3u, column, quad + 3u);
+    s0 = weight_finish(s0, p.p0, rows.scale0);
+    if (ROWS > 1u) {
+      s1 = weight_finish(s1, p.p1, rows.scale1);
+      s2 = weight_finish(s2, p.p2, rows.scale2);
+      s3 = weight_finish(s3, p.p3, rows.scale3);
+    }
+    let stride = SLICES * weight_group_words * 8u;
+    rows.base0 += stride;
+    rows.base1 += stride;
+    rows.base2 += stride;
+    rows.base3 += stride;
+  }
+  return Sums(s0, s1, s2, s3, 0.0, 0.0, 0.0, 0.0);
+}
+
+// The sums of one row in several columns.
+fn sweep_columns(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
   var s0 = 0.0;
   var s1 = 0.0;
   var s2 = 0.0;
@@ -37,26 +118,10 @@ fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
   var s5 = 0.0;
   var s6 = 0.0;
   var s7 = 0.0;
-  // Rows past the end repeat the last tile and are not stored.
-  let last = shape.tiles - 1u;
-  let tile0 = min(tile, last);
-  let tile1 = min(tile + TILES, last);
-  let tile2 = min(tile + 2u * TILES, last);
-  let tile3 = min(tile + 3u * TILES, last);
+  let tile0 = min(tile, shape.tiles - 1u);
   for (var group = slice; group < shape.groups; group += SLICES) {
-    let base0 = weight_base(tile0, lane, group, shape.groups);
-    let base1 = weight_base(tile1, lane, group, shape.groups);
-    let base2 = weight_base(tile2, lane, group, shape.groups);
-    let base3 = weight_base(tile3, lane, group, shape.groups);
-    let scale0 = weight_scale(tile0, lane, group, shape.groups);
-    var scale1 = scale0;
-    var scale2 = scale0;
-    var scale3 = scale0;
-    if (ROWS > 1u) {
-      scale1 = weight_scale(tile1, lane, group, shape.groups);
-      scale2 = weight_scale(tile2, lane, group, shape.groups);
-      scale3 = weight_scale(tile3, lane, group, shape.groups);
-    }
+    let base = weight_base(tile0, lane, group, shape.groups);
+    let scale = weight_scale(tile0, lane, group, shape.groups);
     var p0 = Partial();
     var p1 = Partial();
     var p2 = Partial();
@@ -67,13 +132,9 @@ fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
     var p7 = Partial();
     for (var octet = 0u; octet < 4u; octet++) {
       let quad = group * 8u + octet;
-      let a = input_quad(column, quad);
-      let b = input_quad(column, quad + 4u);
-      let q = weight_quants(base0, octet, scale0);
-      p0 = weight_accumulate(p0, q, a, b);
-      if (COLUMNS > 1u) {
-        p1 = accumulate_column(p1, q, column + 1u, quad);
-      }
+      let q = weight_quants(base, octet, scale);
+      p0 = accumulate_column(p0, q, column, quad);
+      p1 = accumulate_column(p1, q, column + 1u, quad);
       if (COLUMNS > 2u) {
         p2 = accumulate_column(p2, q, column + 2u, quad);
         p3 = accumulate_column(p3, q, column + 3u, quad);
@@ -84,28 +145,28 @@ fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
         p6 = accumulate_column(p6, q, column + 6u, quad);
         p7 = accumulate_column(p7, q, column + 7u, quad);
       }
-      if (ROWS > 1u) {
-        p1 = weight_accumulate(p1, weight_quants(base1, octet, scale1), a, b);
-        p2 = weight_accumulate(p2, weight_quants(base2, octet, scale2), a, b);
-        p3 = weight_accumulate(p3, weight_quants(base3, octet, scale3), a, b);
-      }
     }
-    s0 = weight_finish(s0, p0, scale0);
-    if (COLUMNS > 1u || ROWS > 1u) {
-      s1 = weight_finish(s1, p1, scale1);
-    }
-    if (COLUMNS > 2u || ROWS > 1u) {
-      s2 = weight_finish(s2, p2, scale2);
-      s3 = weight_finish(s3, p3, scale3);
+    s0 = weight_finish(s0, p0, scale);
+    s1 = weight_finish(s1, p1, scale);
+    if (COLUMNS > 2u) {
+      s2 = weight_finish(s2, p2, scale);
+      s3 = weight_finish(s3, p3, scale);
     }
     if (COLUMNS > 4u) {
-      s4 = weight_finish(s4, p4, scale0);
-      s5 = weight_finish(s5, p5, scale0);
-      s6 = weight_finish(s6, p6, scale0);
-      s7 = weight_finish(s7, p7, scale0);
+      s4 = weight_finish(s4, p4, scale);
+      s5 = weight_finish(s5, p5, scale);
+      s6 = weight_finish(s6, p6, scale);
+      s7 = weight_finish(s7, p7, scale);
     }
   }
   return Sums(s0, s1, s2, s3, s4, s5, s6, s7);
+}
+
+fn sweep(tile: u32, lane: u32, slice: u32, column: u32) -> Sums {
+  if (COLUMNS == 1u) {
+    return sweep_rows(tile, lane, slice, column);
+  }
+  return sweep_columns(tile, lane, slice, column);
 }
 
 // One thread a row: no workgroup memory, no barrier. What a CPU adapter likes.

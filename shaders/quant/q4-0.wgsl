@@ -1,4 +1,4 @@
-// Q4_0: w = d (q - 8), q in 0..15. The load turns q - 8 into a signed nibble; 4 words a group, one octet each.
+// Q4_0: w = d (q - 8), q in 0..15. 4 words a group, one octet each.
 @group(0) @binding(0) var<storage, read> weight_words: array<u32>;
 @group(0) @binding(1) var<storage, read> weight_scales: array<u32>;
 const weight_group_words = 4u;
@@ -9,8 +9,8 @@ const weight_has_halves = false;
 fn weight_octet(base: u32, octet: u32) -> Octet {
   let q = vec4i(bitcast<i32>(weight_words[base + octet * 8u]));
   return Octet(
-    vec4f((q << vec4u(28u, 20u, 12u, 4u)) >> vec4u(28u)),
-    vec4f((q << vec4u(24u, 16u, 8u, 0u)) >> vec4u(28u)),
+    vec4f(((q >> vec4u(0u, 8u, 16u, 24u)) & vec4i(15)) - vec4i(8)),
+    vec4f(((q >> vec4u(4u, 12u, 20u, 28u)) & vec4i(15)) - vec4i(8)),
   );
 }
 

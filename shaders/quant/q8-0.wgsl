@@ -1,4 +1,5 @@
-// Q8_0: w = d q, q in -128..127; 8 words a group, four elements each.
+// Q8_0: w = d q, q in -128..127; 8 words a group, four elements each, stored as
+// q + 128: taking that off again is quicker than extending signs.
 @group(0) @binding(0) var<storage, read> weight_words: array<u32>;
 @group(0) @binding(1) var<storage, read> weight_scales: array<u32>;
 const weight_group_words = 8u;
@@ -7,7 +8,7 @@ const weight_has_offset = false;
 const weight_has_halves = false;
 
 fn weight_bytes(word: u32) -> vec4f {
-  return vec4f((vec4i(bitcast<i32>(word)) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u));
+  return vec4f(((vec4i(bitcast<i32>(word)) >> vec4u(0u, 8u, 16u, 24u)) & vec4i(255)) - vec4i(128));
 }
 
 fn weight_octet(base: u32, octet: u32) -> Octet {

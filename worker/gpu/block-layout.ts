@@ -59,9 +59,10 @@ function legacy(options: {
   bytes: number
   words: number
   highBits: boolean
-  flip: number
+  /** Bits to turn over in every word of quants. */
+  flip?: number
 }): BlockLayout {
-  const { header, bytes: blockBytes, words: groupWords, highBits, flip } = options
+  const { header, bytes: blockBytes, words: groupWords, highBits, flip = 0 } = options
   return {
     groupWords,
     scaleWords: header === 2 ? HALF_SCALES : PAIR_SCALES,
@@ -159,12 +160,12 @@ export const LAYOUTS: Readonly<Record<DType, BlockLayout>> = {
   F32: plain(4),
   F16: plain(2),
   BF16: plain(2),
-  Q8_0: legacy({ header: 2, bytes: BLOCKS.Q8_0.bytes, words: 8, highBits: false, flip: 0 }),
-  // q - 8 in four bits of two's complement is q with its top bit flipped.
-  Q4_0: legacy({ header: 2, bytes: BLOCKS.Q4_0.bytes, words: 4, highBits: false, flip: 0x88888888 | 0 }),
-  Q4_1: legacy({ header: 4, bytes: BLOCKS.Q4_1.bytes, words: 4, highBits: false, flip: 0 }),
-  Q5_0: legacy({ header: 2, bytes: BLOCKS.Q5_0.bytes, words: 5, highBits: true, flip: 0 }),
-  Q5_1: legacy({ header: 4, bytes: BLOCKS.Q5_1.bytes, words: 5, highBits: true, flip: 0 }),
+  // A signed byte with its top bit flipped is that byte plus 128.
+  Q8_0: legacy({ header: 2, bytes: BLOCKS.Q8_0.bytes, words: 8, highBits: false, flip: 0x80808080 | 0 }),
+  Q4_0: legacy({ header: 2, bytes: BLOCKS.Q4_0.bytes, words: 4, highBits: false }),
+  Q4_1: legacy({ header: 4, bytes: BLOCKS.Q4_1.bytes, words: 4, highBits: false }),
+  Q5_0: legacy({ header: 2, bytes: BLOCKS.Q5_0.bytes, words: 5, highBits: true }),
+  Q5_1: legacy({ header: 4, bytes: BLOCKS.Q5_1.bytes, words: 5, highBits: true }),
   Q4_K: superBlock(false),
   Q5_K: superBlock(true),
   Q6_K: q6k,

@@ -34,6 +34,7 @@ export async function createGatedMatVec(
   const columns = columnTile(shape.columns)
   const slices = slicesOf(profile.matvec)
   const tiles = slices === 1 ? 4 : slices === 4 ? 2 : 1
+  const rows = slices === 1 && columns === 1 ? 2 : 1
   const threads = 8 * slices * tiles
   const pipeline = await gpu.pipelines.get({
     label: `gated mat-vec ${shape.gate} ${shape.up}`,
@@ -49,6 +50,7 @@ export async function createGatedMatVec(
     constants: {
       SLICES: slices,
       TILES: tiles,
+      ROWS: rows,
       COLUMNS: columns,
       THREADS: threads,
       ...(slices > 1 && { PARTIALS: threads * columns }),
@@ -77,7 +79,10 @@ export async function createGatedMatVec(
             6: input.buffer,
             7: output.buffer,
           }),
-          workgroups: [...foldWorkgroups(Math.ceil(slab.rows / (8 * tiles))), Math.ceil(shape.columns / columns)],
+          workgroups: [
+            ...foldWorkgroups(Math.ceil(slab.rows / (8 * tiles * rows))),
+            Math.ceil(shape.columns / columns),
+          ],
         }
       })
     },

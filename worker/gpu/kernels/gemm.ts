@@ -7,7 +7,8 @@ import { weightText } from './weight-text.ts'
 
 export async function createGemm(gpu: GpuContext, profile: KernelProfile, shape: LinearShape): Promise<Linear> {
   const tiled = profile.gemm === 'tiled'
-  const tiles = 4
+  // Eight rows a thread: two tile blocks side by side waste few rows of a small matrix.
+  const tiles = 2
   const pipeline = await gpu.pipelines.get({
     label: `gemm ${shape.dtype}`,
     parts: ['lib/step', 'lib/quant', weightText(gpu.shaders, shape.dtype), 'lib/linear', tiled ? 'gemm-tiled' : 'gemm'],
@@ -17,5 +18,5 @@ export async function createGemm(gpu: GpuContext, profile: KernelProfile, shape:
       ...(!tiled && { TILES: tiles, THREADS: 8 * tiles }),
     },
   })
-  return linearOver(gpu, pipeline, shape, tiled ? { rows: 64, columns: 64 } : { rows: 8 * tiles * 4, columns: 8 })
+  return linearOver(gpu, pipeline, shape, tiled ? { rows: 64, columns: 64 } : { rows: 8 * tiles * 8, columns: 8 })
 }
