@@ -171,7 +171,7 @@ test('a download that does not match its SHA-256 is refused and deleted, and the
   const code = await tab.evaluate(() =>
     centram.loadModel('checked').then(
       () => 'loaded',
-      (error: { code: string }) => error.code,
+      (error: unknown) => (error as { code: string }).code,
     ),
   )
   expect(code).toBe('SOURCE_CORRUPT')

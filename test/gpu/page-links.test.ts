@@ -48,7 +48,7 @@ function connect(relay: boolean, greet = false): readonly [Tab, Tab] {
 const find = <Type extends LinkReport['type']>(tab: Tab, type: Type) =>
   tab.reports.findLast((report): report is Extract<LinkReport, { type: Type }> => report.type === type)
 
-const waitFor = <Type extends LinkReport['type']>(tab: Tab, type: Type) =>
+const waitFor = (tab: Tab, type: LinkReport['type']) =>
   expect.poll(() => find(tab, type), { timeout: 20_000 }).toBeDefined()
 
 async function opened([a, b]: readonly [Tab, Tab]): Promise<void> {

@@ -80,7 +80,7 @@ export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): 
   function handOver(name: string, channel: RTCDataChannel): void {
     if (!options.relay) {
       try {
-        tell({ type: 'channel', link: name, via: channel }, [channel as unknown as Transferable])
+        tell({ type: 'channel', link: name, via: channel }, [channel])
         return
       } catch (error) {
         if (!(error instanceof DOMException) || error.name !== 'DataCloneError') throw error

@@ -10,7 +10,9 @@ export function gpuTitle(gpu: GpuState): string {
   if (gpu.kind === 'none') return 'no GPU in use'
   if (gpu.description) return gpu.description
   const words = [gpu.vendor, gpu.architecture].filter(Boolean)
-  return words.map((word) => word[0]?.toUpperCase() + word.slice(1)).join(' ') || 'a GPU the browser does not name'
+  return (
+    words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(' ') || 'a GPU the browser does not name'
+  )
 }
 
 export class GpuCard extends LitElement {

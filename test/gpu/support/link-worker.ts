@@ -60,7 +60,7 @@ addEventListener(
         report({ type: 'opened', local, remote, kind })
       },
     })
-    addEventListener('message', async ({ data: command }: MessageEvent<LinkCommand>) => {
+    const obey = async (command: LinkCommand): Promise<void> => {
       if (command.type === 'open') transport.open(LINK, { polite: command.polite })
       else if (command.type === 'signal') transport.signal(LINK, command.signal)
       else if (command.type === 'restart') transport.restartIce(LINK)
@@ -71,7 +71,8 @@ addEventListener(
           channel.send(numbered(sent, command.size))
         }
       }
-    })
+    }
+    addEventListener('message', ({ data: command }: MessageEvent<LinkCommand>) => void obey(command))
   },
   { once: true },
 )

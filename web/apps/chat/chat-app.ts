@@ -12,6 +12,7 @@ import '../../ui/layer-ribbon.ts'
 import '../../ui/progress-bar.ts'
 import { createConversation, type ChatSettings, type Conversation } from './conversation.ts'
 import { createChatStore, readChosenModel, readSettings, writeChosenModel, writeSettings } from './chat-store.ts'
+import type { Beginning } from './first-visit.ts'
 import './first-visit.ts'
 import { MessageBox } from './message-box.ts'
 import './turn-list.ts'
@@ -107,7 +108,7 @@ export class ChatApp extends LitElement {
             turns.length === 0
               ? html`<first-visit
                   .state=${state}
-                  @begin=${(event: CustomEvent) => this.begin(event.detail)}
+                  @begin=${(event: CustomEvent<Beginning>) => this.begin(event.detail)}
                 ></first-visit>`
               : html`<div class="top">
                     <button class="plain" ?disabled=${this.#conversation?.answering} @click=${() => this.clear()}>
@@ -222,7 +223,7 @@ export class ChatApp extends LitElement {
     return canAnswer(state, model) || (state.gpu.kind === 'ready' && isAtHand(model))
   }
 
-  private begin(detail: { what: 'chat' | 'models' | 'share'; modelId: string }): void {
+  private begin(detail: Beginning): void {
     if (detail.what === 'share') {
       this.dispatchEvent(new CustomEvent('show-share', { bubbles: true, composed: true }))
       return

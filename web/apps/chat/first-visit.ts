@@ -10,6 +10,12 @@ import { nodeColour } from '../../ui/node-colours.ts'
 import '../../ui/copy-button.ts'
 import { gpuTitle } from '../../ui/gpu-card.ts'
 
+/** What a person chose to begin with. */
+export interface Beginning {
+  readonly what: 'chat' | 'models' | 'share'
+  readonly modelId: string
+}
+
 export class FirstVisit extends LitElement {
   static override properties = { state: { attribute: false } }
 
@@ -136,8 +142,9 @@ export class FirstVisit extends LitElement {
     </button>`
   }
 
-  private begin(what: 'chat' | 'models' | 'share', modelId = ''): void {
-    this.dispatchEvent(new CustomEvent('begin', { detail: { what, modelId }, bubbles: true, composed: true }))
+  private begin(what: Beginning['what'], modelId = ''): void {
+    const detail: Beginning = { what, modelId }
+    this.dispatchEvent(new CustomEvent('begin', { detail, bubbles: true, composed: true }))
   }
 }
 
