@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os'
 import type { Browser } from 'playwright'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RunningServer } from '../../signaling-server/server.ts'
-import { launchBrowser, openTab, startApp, stateOf, untilState } from './support/app.ts'
+import { launchBrowser, openTab, startApp, stateOf, untilNode, untilState } from './support/app.ts'
 import { askAndWait, setAnswerLength, textOf } from './support/chat.ts'
 
 let server: RunningServer
@@ -66,6 +66,7 @@ test('an address that is not secure is explained, with the remedy, and the tab s
   expect(state.gpu).toMatchObject({ kind: 'none', reason: 'insecure-context' })
   const id = state.id
   await page.reload()
+  await untilNode(page)
   expect((await untilState(page, 'the node again', (now) => now.server.state === 'open')).id).toBe(id)
   await page.close()
   if (browser !== strong) await browser.close()
