@@ -1,13 +1,10 @@
 // Layer norm (Ba et al. 2016, arXiv:1607.06450) of each row of `width`, sums in double.
 
-export function layerNorm(
-  input: Float32Array,
-  weight: Float32Array,
-  bias: Float32Array,
-  epsilon: number,
-): Float32Array<ArrayBuffer> {
+import { zerosLike, type Floats, type Like } from './floats.ts'
+
+export function layerNorm<T extends Floats>(input: T, weight: Floats, bias: Floats, epsilon: number): Like<T> {
   const width = weight.length
-  const out = new Float32Array(input.length)
+  const out = zerosLike(input, input.length)
   for (let first = 0; first < input.length; first += width) {
     let sum = 0
     for (let i = 0; i < width; i++) sum += input[first + i] as number

@@ -1,21 +1,24 @@
 // `W · x` for each column, sums in double: the reference of mat-vec and GEMM.
 
-export interface LinearReference {
+import { zerosLike, type Floats, type Like } from './floats.ts'
+
+export interface LinearReference<T extends Floats = Float32Array> {
   /** `[rows, width]`, dequantised. */
-  readonly weights: Float32Array
+  readonly weights: Floats
   readonly rows: number
   readonly width: number
   /** `[columns, width]` */
-  readonly input: Float32Array
-  readonly bias?: Float32Array
+  readonly input: T
+  readonly bias?: Floats
   /** `[columns, rows]`, added: the residual stream. */
-  readonly base?: Float32Array
+  readonly base?: Floats
 }
 
 /** `[columns, rows]` */
-export function multiply({ weights, rows, width, input, bias, base }: LinearReference): Float32Array<ArrayBuffer> {
+export function multiply<T extends Floats>(reference: LinearReference<T>): Like<T> {
+  const { weights, rows, width, input, bias, base } = reference
   const columns = input.length / width
-  const out = new Float32Array(columns * rows)
+  const out = zerosLike(input, columns * rows)
   for (let column = 0; column < columns; column++) {
     for (let row = 0; row < rows; row++) {
       let sum = bias?.[row] ?? 0

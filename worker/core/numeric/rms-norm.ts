@@ -1,8 +1,10 @@
 // RMS norm (Zhang & Sennrich 2019, arXiv:1910.07467) of each row of `width`, sums in double.
 
-export function rmsNorm(input: Float32Array, weight: Float32Array, epsilon: number): Float32Array<ArrayBuffer> {
+import { zerosLike, type Floats, type Like } from './floats.ts'
+
+export function rmsNorm<T extends Floats>(input: T, weight: Floats, epsilon: number): Like<T> {
   const width = weight.length
-  const out = new Float32Array(input.length)
+  const out = zerosLike(input, input.length)
   for (let first = 0; first < input.length; first += width) {
     let squares = 0
     for (let i = 0; i < width; i++) squares += (input[first + i] as number) ** 2

@@ -1,5 +1,6 @@
 // Dropout whose mask is drawn anew wherever it is needed, from (seed, step, micro-batch, stream, element).
 
+import { dropThreshold } from '#core/numeric/dropout.ts'
 import type { GpuContext } from '../context.ts'
 import type { Dispatch } from '../dispatch.ts'
 import { foldWorkgroups } from '../grid.ts'
@@ -41,9 +42,6 @@ export async function createDrawBuffer(gpu: GpuContext): Promise<DrawBuffer> {
     dispose: () => gpu.release(buffer),
   }
 }
-
-/** Words below it drop their element. */
-export const dropThreshold = (rate: number): number => Math.min(0xffffffff, Math.round(rate * 2 ** 32))
 
 export async function createDropout(gpu: GpuContext, shape: DropoutShape): Promise<Dropout> {
   const { width, columns, rate, stream, accumulate = false } = shape
