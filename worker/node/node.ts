@@ -120,7 +120,12 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     const models = model && ready ? [{ id: model.id, title: model.title, fingerprint: ready.model.fingerprint }] : []
     const about =
       gpu.kind === 'ready'
-        ? { light: false, gpu: gpu.description, budgetBytes: gpu.budgetBytes, bytesPerSecond: gpu.bytesPerSecond }
+        ? {
+            light: false,
+            gpu: gpu.description || `${gpu.vendor} ${gpu.architecture}`.trim(),
+            budgetBytes: gpu.budgetBytes,
+            bytesPerSecond: gpu.bytesPerSecond,
+          }
         : { light: true, gpu: '', budgetBytes: 0, bytesPerSecond: 0 }
     try {
       swarm.send(peer, 'PEER_CAPABILITIES', { name: own, ...about, models })

@@ -73,7 +73,8 @@ function renderPeer(peer: PeerState) {
         ${
           peer.light
             ? 'Light node: it chats through the others.'
-            : html`${peer.gpu} · offers <span class="figure">${formatBytes(peer.budgetBytes)}</span>${
+            : html`${peer.gpu || 'a GPU it does not name'} · offers
+                <span class="figure">${formatBytes(peer.budgetBytes)}</span>${
                   peer.bytesPerSecond > 0
                     ? html` · reads <span class="figure">${formatBytes(peer.bytesPerSecond)}/s</span>`
                     : nothing
