@@ -110,9 +110,11 @@ function createShard(
         )
       }
       const cache = await createKvCache(gpu, config, range, contextLength)
-      if (failure) {
+      // The shard may have gone while the cache was made.
+      const gone = parts.failure()
+      if (gone) {
         cache.dispose()
-        throw failure
+        throw gone
       }
       const session = createSession(parts, cache, contextLength, (closed) => sessions.delete(closed))
       sessions.add(session)

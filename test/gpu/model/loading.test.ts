@@ -7,7 +7,8 @@ import type { GpuContext } from '../../../worker/gpu/context.ts'
 import { BASE_PROFILE } from '../../../worker/gpu/profile.ts'
 import { loadShard } from '../../../worker/model/load-shard.ts'
 import { bytesFor, rangesFor } from '../../../worker/model/shard-tensors.ts'
-import { FIXTURES, loadFixture, openGpu, wholeOf } from './fixture.ts'
+import { expectSameBits, FIXTURES, loadFixture, openGpu, runShards, wholeOf } from './fixture.ts'
+import { wideGpt2 } from './wide-gpt2.ts'
 
 let gpu: GpuContext
 beforeAll(async () => {
@@ -92,4 +93,20 @@ test('a source that fails ends the load with its own error and frees what was ta
       left = Infinity
     }
   }
+})
+
+test('matrices stored transposed, larger than a piece, load as those stored by rows', async () => {
+  const answers: Float32Array[] = []
+  for (const transposed of [false, true]) {
+    const model = wideGpt2(transposed)
+    const fused = model.tensors.get('blk.0.attn_qkv.weight')
+    expect(fused?.byteLength).toBeGreaterThan(8 * 2 ** 20)
+    const runner = await runShards(gpu, model, [wholeOf(model)])
+    await runner.decode([3])
+    answers.push(await runner.decode([5]))
+    runner.dispose()
+  }
+  const [byRows, byColumns] = answers
+  expect(new Set(byRows).size).toBeGreaterThan(30)
+  expectSameBits(byColumns ?? new Float32Array(0), byRows ?? new Float32Array(1))
 })
