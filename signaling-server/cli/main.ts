@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { errorMessage, CentramError } from '#core/errors.ts'
 import type { BenchOptions } from './bench/bench.ts'
 import type { DemoOptions } from './demo/demo.ts'
+import type { MergeOptions } from './merge.ts'
 import type { EpsilonOptions } from './epsilon.ts'
 import { readVersion } from './project.ts'
 import type { StartOptions } from './start.ts'
@@ -75,6 +76,25 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .action(async (options: EpsilonOptions) => (await import('./epsilon.ts')).runEpsilon(options))
 
   program
+    .command('merge')
+    .description('merge models or LoRA adapters: PEFT folders, Hugging Face folders, safetensors files')
+    .requiredOption('--operator <name>', 'how: linear, slerp, ties, dare_ties, lora_svd … (docs/merging.md lists them)')
+    .option('--base <path>', 'the model or adapter that the parents come from, where the operator wants one')
+    .option('--in <path>', 'a parent (repeatable)', collect, [])
+    .option('--weight <number>', 'weight of the parents in their order, or one for all (repeatable)', collectNumber, [])
+    .option(
+      '--param <name=value>',
+      'a parameter of the operator; several values for the parents by commas',
+      collect,
+      [],
+    )
+    .option('--seed <number>', 'what random operators draw from', parseCount(0, Number.MAX_SAFE_INTEGER), 0)
+    .option('--rank <number>', 'rank of a merged adapter', parseCount(1, 65_536))
+    .requiredOption('--out <path>', 'what to write: a folder where the parents are folders, else a file')
+    .option('--json', 'print one JSON object and nothing else on standard output', false)
+    .action(async (options: MergeOptions) => (await import('./merge.ts')).runMerge(options))
+
+  program
     .command('bench')
     .description('time the kernels and whole models in headless Chromium')
     .option(
@@ -120,6 +140,12 @@ function parsePort(text: string): number {
   const port = Number(text)
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
   throw new InvalidArgumentError('A port is a whole number from 0 to 65535.')
+}
+
+function collectNumber(text: string, previous: readonly number[]): readonly number[] {
+  const number = Number(text)
+  if (text.trim() !== '' && Number.isFinite(number)) return [...previous, number]
+  throw new InvalidArgumentError('It must be a number.')
 }
 
 function collect(value: string, previous: readonly string[]): readonly string[] {

@@ -56,6 +56,7 @@ export function planAdapterMerge(
     ]),
     config: {
       ...first.config,
+      base_model_name_or_path: inputs.map(baseModelOf).find((name) => name !== null) ?? null,
       r: rank,
       // A scale of 1: weights and scales are in the matrices.
       lora_alpha: rank,
