@@ -1,6 +1,6 @@
 // Whole nodes in one page: real GPU, the built-in model, and a room, server and links of memory.
 
-import { createVerifier, identityFromSeed, type Ed25519Subtle } from '#core/crypto/identity.ts'
+import { createVerifier, identityFromSeed } from '#core/crypto/identity.ts'
 import { systemClock } from '../../../worker/net/clock.ts'
 import { createMemoryNetwork } from '../../../worker/net/memory-transport.ts'
 import type { GpuContext } from '../../../worker/gpu/context.ts'
@@ -42,7 +42,7 @@ export interface TestRoom {
 }
 
 export async function createRoom(): Promise<TestRoom> {
-  const verifier = await createVerifier(crypto.subtle as unknown as Ed25519Subtle)
+  const verifier = await createVerifier(crypto.subtle)
   const network = createMemoryNetwork()
   const server = createSignalling({
     identity: identityFromSeed(new Uint8Array(32).fill(250)),
