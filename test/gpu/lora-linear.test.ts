@@ -18,8 +18,8 @@ beforeAll(async () => {
 afterAll(() => gpu.dispose())
 
 const add = (a: Float32Array, b: Float32Array) =>
-  a.map((value, i) => value + (b[i] as number)) as Float32Array<ArrayBuffer>
-const times = (a: Float32Array, by: number) => a.map((value) => value * by) as Float32Array<ArrayBuffer>
+  a.map((value, i) => value + (b[i] as number))
+const times = (a: Float32Array, by: number) => a.map((value) => value * by)
 
 // Rank 1 and 6 are padded to four; a fused projection shares one A among three.
 test.each([
@@ -48,7 +48,7 @@ test.each([
   const lowGradientWant = outputs
     .map((rows, i) => linearInputGradient(bValues[i] as Float32Array, rows, rank, gradients[i] as Float32Array))
     .reduce((sum, part) => add(sum, part))
-    .map((value) => value * scale) as Float32Array<ArrayBuffer>
+    .map((value) => value * scale)
   const wantA = linearWeightGradient(rank, width, dropped, lowGradientWant)
   const toInput = linearInputGradient(aValues, rank, width, lowGradientWant)
   const wantInput = add(baseInput, rate > 0 ? dropout(toInput, rate, { ...draw, stream: 5 }) : toInput)

@@ -7,6 +7,7 @@ import type { Dispatch } from '../dispatch.ts'
 import type { Tensor } from '../tensor.ts'
 import type { AttentionShape } from './attention.ts'
 import { requireElements } from './linear.ts'
+import { unrollQuads } from './unroll.ts'
 
 interface AttentionInputs {
   /** `BatchBuffers.ranges` */
@@ -51,7 +52,7 @@ export async function createAttentionTraining(gpu: GpuContext, shape: AttentionS
   const pipelineOf = (shader: string) =>
     gpu.pipelines.get({
       label: shader,
-      parts: [{ text: `const QUADS = ${headDim / 4}u;` }, shader],
+      parts: [{ text: `const QUADS = ${headDim / 4}u;` }, { text: unrollQuads(gpu.shaders(shader), headDim / 4) }],
       constants: { HEADS: heads, KV_HEADS: kvHeads, SCALE: 1 / Math.sqrt(headDim) },
     })
   const [forward, ofQuery, ofKeyValue] = await Promise.all([
