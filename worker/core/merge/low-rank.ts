@@ -96,9 +96,9 @@ export function truncateSum(updates: readonly LowRankUpdate[], weights: readonly
 const WHOLE = 192
 /** Vectors iterated besides those wanted, so that the last wanted one converges as fast as the first. */
 const OVERSAMPLE = 8
-const MOST_ITERATIONS = 40
+const MOST_ITERATIONS = 16
 /** The iteration ends when the energy it has caught grows by less than this share. */
-const SETTLED = 1e-10
+const SETTLED = 1e-7
 
 /**
  * The update of rank `rank` nearest to a matrix `[rows, columns]`. Large ones by subspace iteration from a fixed start

@@ -21,20 +21,18 @@ export function keepByMagnitude(
   // Places of the elements equal to either bound, counted in the order of their positions or against it.
   let lowPlace = low.below
   let highPlace = high.below
-  const visit = (i: number): void => {
+  for (let n = 0; n < bits.length; n++) {
+    const i = equalsFirst === 'earlier' ? n : bits.length - 1 - n
     const magnitude = bits[i]! & SIGN_MASK
-    let keep = magnitude > low.magnitude && magnitude < high.magnitude
+    if (magnitude > low.magnitude && magnitude < high.magnitude) continue
     if (magnitude === low.magnitude) {
-      keep = lowPlace >= first && lowPlace < last
-      lowPlace++
-    } else if (magnitude === high.magnitude) {
-      keep = highPlace < last
-      highPlace++
+      const place = lowPlace++
+      if (place >= first && place < last) continue
+    } else if (magnitude === high.magnitude && highPlace++ < last) {
+      continue
     }
-    if (!keep) values[i] = 0
+    values[i] = 0
   }
-  if (equalsFirst === 'earlier') for (let i = 0; i < bits.length; i++) visit(i)
-  else for (let i = bits.length - 1; i >= 0; i--) visit(i)
 }
 
 /** The magnitude (as bits) at a place of the rising order, and how many are smaller: two passes of counting. */

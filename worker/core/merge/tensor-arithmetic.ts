@@ -22,10 +22,6 @@ export function dot(a: Float32Array, b: Float32Array): number {
   return sum
 }
 
-export function norm(values: Float32Array): number {
-  return Math.sqrt(dot(values, values))
-}
-
 /** Σ|xᵢ|. */
 export function absoluteSum(values: Float32Array): number {
   let sum = 0
