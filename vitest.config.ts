@@ -10,8 +10,8 @@ export default defineConfig({
       nodeProject('core', { include: 'test/core/**/*.test.ts', timeout: 20_000 }),
       nodeProject('worker', { include: 'test/worker/**/*.test.ts', timeout: 20_000 }),
       nodeProject('server', { include: 'test/server/**/*.test.ts', timeout: 20_000 }),
-      browserProject('gpu', { include: 'test/gpu/**/*.test.ts', timeout: 60_000 }),
-      nodeProject('e2e', { include: 'test/e2e/**/*.test.ts', timeout: 120_000, serial: true }),
+      browserProject('gpu', { include: 'test/gpu/**/*.test.ts', timeout: 60_000, turn: 1 }),
+      nodeProject('e2e', { include: 'test/e2e/**/*.test.ts', timeout: 120_000, serial: true, turn: 2 }),
     ],
   },
 })

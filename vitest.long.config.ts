@@ -10,7 +10,7 @@ export default defineConfig({
     globalSetup: 'test/setup/long-models.ts',
     projects: [
       nodeProject('long', { include: 'test/long/*.test.ts', timeout: FIFTEEN_MINUTES, serial: true }),
-      browserProject('long-browser', { include: 'test/long/browser/**/*.test.ts', timeout: FIFTEEN_MINUTES }),
+      browserProject('long-browser', { include: 'test/long/browser/**/*.test.ts', timeout: FIFTEEN_MINUTES, turn: 1 }),
     ],
   },
 })

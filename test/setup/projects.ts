@@ -8,6 +8,8 @@ export interface ProjectOptions {
   readonly timeout: number
   /** Files that each drive browsers run one after the other. */
   readonly serial?: boolean
+  /** Projects of a later turn begin when those before have ended: two browsers at work at once only slow each other. */
+  readonly turn?: number
 }
 
 const BROWSER_LIBRARIES = [
@@ -22,7 +24,7 @@ const BROWSER_LIBRARIES = [
   'zod/mini',
 ]
 
-export function nodeProject(name: string, { include, timeout, serial = false }: ProjectOptions) {
+export function nodeProject(name: string, { include, timeout, serial = false, turn = 0 }: ProjectOptions) {
   return {
     test: {
       name,
@@ -31,12 +33,13 @@ export function nodeProject(name: string, { include, timeout, serial = false }: 
       testTimeout: timeout,
       hookTimeout: timeout,
       fileParallelism: !serial,
+      sequence: { groupOrder: turn },
     },
   }
 }
 
 /** Loads without a browser too, since `npm run check` reads this configuration: Playwright complains when it starts. */
-export function browserProject(name: string, { include, timeout }: ProjectOptions) {
+export function browserProject(name: string, { include, timeout, turn = 0 }: ProjectOptions) {
   const executablePath = locateChromium()
   return {
     // Bundled before the first test: found in the middle of one, they would reload the page under it.
@@ -47,6 +50,7 @@ export function browserProject(name: string, { include, timeout }: ProjectOption
       testTimeout: timeout,
       hookTimeout: timeout,
       fileParallelism: false,
+      sequence: { groupOrder: turn },
       browser: {
         enabled: true,
         headless: true,

@@ -104,10 +104,12 @@ describe('a run that cannot finish', () => {
 
 /** The browser of tab 1: the child of this process that was started first, apart from helpers of the test runner. */
 function oldestChild(): number {
-  const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+  const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,etimes=,args='], { encoding: 'utf8' })
     .split('\n')
-    .map((row) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row))
+    .map((row) => /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(.*)$/.exec(row))
     .filter((row) => row !== null)
-    .filter(([, , parent, command = '']) => Number(parent) === process.pid && command.includes('--headless'))
-  return Math.min(...rows.map(([, pid]) => Number(pid)))
+    .filter(([, , parent, , command = '']) => Number(parent) === process.pid && command.includes('--headless'))
+    // By age: process numbers begin again from the bottom on a machine that has started many.
+    .sort(([, , , a], [, , , b]) => Number(b) - Number(a))
+  return Number(rows[0]?.[1])
 }
