@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => gpu.dispose())
 
-const CASES = (['threads32', 'threads128'] as const).flatMap((norm) =>
+const CASES = (['threads4', 'threads32', 'threads128'] as const).flatMap((norm) =>
   [12, 572, 2048].map((width) => ({ norm, width })),
 )
 

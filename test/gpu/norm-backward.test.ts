@@ -18,7 +18,7 @@ afterAll(() => gpu.dispose())
 
 const EPSILON = 1e-5
 
-describe.each(['threads32', 'threads128'] as const)('%s', (norm) => {
+describe.each(['threads4', 'threads128'] as const)('%s', (norm) => {
   const profile = { ...BASE_PROFILE, norm }
 
   test.each([

@@ -30,7 +30,7 @@ export function isCpuAdapter(info: Pick<GpuInfo, 'isFallback' | 'architecture' |
 function candidates<K extends KernelKind>(gpu: GpuContext, kind: K): readonly KernelProfile[K][] {
   const all = shapesOf(gpu, kind)
   if (!isCpuAdapter(gpu.info)) return all
-  const quick = ['row1', 'subgroup', 'registers', 'threads32', 'threads64']
+  const quick = ['row1', 'subgroup', 'registers', 'threads4', 'threads32', 'threads64']
   return kind === 'norm' ? [BASE_PROFILE[kind]] : all.filter((shape) => quick.includes(shape))
 }
 

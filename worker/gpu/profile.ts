@@ -11,19 +11,23 @@ const SHAPES = {
   gemm: ['registers', 'tiled'],
   /** Threads of an attention workgroup. */
   attention: ['threads32', 'threads64', 'threads128'],
-  /** Threads of a norm. */
-  norm: ['threads32', 'threads128'],
+  /** Threads of a norm; of a softmax over the vocabulary too. */
+  norm: ['threads4', 'threads32', 'threads128'],
 } as const
 
 export type KernelProfile = { readonly [K in keyof typeof SHAPES]: (typeof SHAPES)[K][number] }
 export type KernelKind = keyof KernelProfile
+
+const NORM_THREADS = { threads4: 4, threads32: 32, threads128: 128 } as const
+
+export const normThreads = ({ norm }: Pick<KernelProfile, 'norm'>): number => NORM_THREADS[norm]
 
 /** Runs everywhere, and is what wins on a CPU adapter. */
 export const BASE_PROFILE: KernelProfile = {
   matvec: 'row1',
   gemm: 'registers',
   attention: 'threads32',
-  norm: 'threads32',
+  norm: 'threads4',
 }
 
 /** The shapes of `kind` that this adapter can run. */

@@ -2,7 +2,7 @@
 
 import type { GpuContext } from '../context.ts'
 import type { Dispatch } from '../dispatch.ts'
-import type { KernelProfile } from '../profile.ts'
+import { normThreads, type KernelProfile } from '../profile.ts'
 import type { StepBuffer } from '../step-buffer.ts'
 import type { Tensor } from '../tensor.ts'
 import { requireElements } from './linear.ts'
@@ -40,7 +40,7 @@ export async function createCrossEntropy(
     constants: {
       VOCABULARY: vocabulary,
       GRADIENT: Number(gradient),
-      THREADS: profile.norm === 'threads128' ? 128 : 32,
+      THREADS: normThreads(profile),
     },
   })
   return {

@@ -2,7 +2,7 @@
 
 import type { GpuContext } from '../context.ts'
 import type { Dispatch } from '../dispatch.ts'
-import type { KernelProfile } from '../profile.ts'
+import { normThreads, type KernelProfile } from '../profile.ts'
 import type { StepBuffer } from '../step-buffer.ts'
 import type { Tensor } from '../tensor.ts'
 import type { NormShape } from './rms-norm.ts'
@@ -20,7 +20,7 @@ export async function createLayerNorm(gpu: GpuContext, profile: KernelProfile, s
       QUADS: quadsOf('layer-norm', shape.width),
       EPSILON: shape.epsilon,
       LAST: Number(shape.select === 'last'),
-      THREADS: profile.norm === 'threads128' ? 128 : 32,
+      THREADS: normThreads(profile),
     },
   })
   const columns = shape.select === 'last' ? 1 : shape.columns

@@ -3,7 +3,7 @@
 import type { GpuContext } from '../context.ts'
 import type { Dispatch } from '../dispatch.ts'
 import { foldWorkgroups } from '../grid.ts'
-import type { KernelProfile } from '../profile.ts'
+import { normThreads, type KernelProfile } from '../profile.ts'
 import type { StepBuffer } from '../step-buffer.ts'
 import type { Tensor } from '../tensor.ts'
 import { quadsOf, requireElements } from './linear.ts'
@@ -54,7 +54,7 @@ async function createNormBackward(
       QUADS: quadsOf(shader, width),
       EPSILON: epsilon,
       ACCUMULATE: Number(accumulate),
-      THREADS: profile.norm === 'threads128' ? 128 : 32,
+      THREADS: normThreads(profile),
       ...(shader === 'rms-norm-backward' && { HEADS: heads }),
     },
   })

@@ -2,7 +2,7 @@
 
 import type { GpuContext } from '../context.ts'
 import type { Dispatch } from '../dispatch.ts'
-import type { KernelProfile } from '../profile.ts'
+import { normThreads, type KernelProfile } from '../profile.ts'
 import type { StepBuffer } from '../step-buffer.ts'
 import type { Tensor } from '../tensor.ts'
 import { foldWorkgroups } from '../grid.ts'
@@ -35,7 +35,7 @@ export async function createRmsNorm(
       EPSILON: shape.epsilon,
       LAST: Number(shape.select === 'last'),
       HEADS: heads,
-      THREADS: profile.norm === 'threads128' ? 128 : 32,
+      THREADS: normThreads(profile),
     },
   })
   const rows = shape.select === 'last' ? 1 : shape.columns * heads
