@@ -5,6 +5,7 @@ import type { ModelConfig } from '#core/formats/model-config.ts'
 import type { Dispatch } from '../gpu/dispatch.ts'
 import type { Tensor } from '../gpu/tensor.ts'
 import type { Activations } from './activations.ts'
+import type { AdapterSet } from './adapter-set.ts'
 import type { KernelSet } from './kernel-set.ts'
 import type { StepMode } from './step-mode.ts'
 import type { Weights } from './weights.ts'
@@ -21,6 +22,8 @@ export interface BlockParts {
   readonly config: ModelConfig
   readonly weights: Weights
   readonly kernels: KernelSet
+  /** Asked anew for every list of dispatches: adapters come and go. */
+  readonly adapters: AdapterSet
 }
 
 export interface Block {

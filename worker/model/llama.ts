@@ -78,7 +78,7 @@ async function loadGatedNetwork(parts: BlockParts, at: string): Promise<GatedNet
 
   async function planGate(mode: StepMode, buffers: Activations, input: Tensor): Promise<Dispatch[]> {
     const { step, inner, gated } = buffers
-    if (mode.family === 'decode') {
+    if (mode.family === 'decode' && !gate.adapted() && !up.adapted()) {
       const fused = await kernels.gatedMatVec(mode, gate.matrix.dtype, up.matrix.dtype)
       return fused.dispatch({ step, gate: gate.matrix, up: up.matrix, input, output: inner })
     }

@@ -7,6 +7,7 @@ import type { GpuContext } from '../gpu/context.ts'
 import { formatProfile, supportsProfile, type KernelProfile } from '../gpu/profile.ts'
 import { createSubmitter } from '../gpu/submit.ts'
 import { createActivations } from './activations.ts'
+import { createAdapterSet } from './adapter-set.ts'
 import type { Block, BlockParts } from './block.ts'
 import { loadEmbedding } from './embedding.ts'
 import { FAMILIES } from './families.ts'
@@ -15,12 +16,14 @@ import { createKernelSet } from './kernel-set.ts'
 import { createKvCache, kvCacheBytes } from './kv-cache.ts'
 import { createSession, type ShardParts } from './session.ts'
 import { bytesFor, holdsEmbedding, holdsHead } from './shard-tensors.ts'
-import type { Shard, ShardSession } from './shard.ts'
+import type { ActiveAdapter, Shard, ShardSession } from './shard.ts'
 import { createWeights } from './weights.ts'
 
 export interface LoadShardOptions {
   /** Decides the bits: every shard of a pipeline is given the asker's. */
   readonly profile: KernelProfile
+  /** Active from the start; `Shard.setAdapters` changes them later. */
+  readonly adapters?: readonly ActiveAdapter[]
   /** File bytes loaded of all that this range needs. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void
   readonly signal?: AbortSignal
@@ -64,7 +67,9 @@ export async function loadShard(
 
   try {
     const family = FAMILIES[config.family]
-    const parts: BlockParts = { config, weights, kernels: createKernelSet(gpu, profile, config) }
+    const adapters = own(createAdapterSet(gpu, config, range))
+    await adapters.activate(options.adapters ?? [])
+    const parts: BlockParts = { config, weights, kernels: createKernelSet(gpu, profile, config), adapters }
     const activations = own(await createActivations(gpu, config))
     const embedding = holdsEmbedding(range) ? await loadEmbedding(family, parts) : null
     const blocks: Block[] = []
@@ -73,7 +78,7 @@ export async function loadShard(
     const submitter = own(createSubmitter(gpu))
     await submitter.idle()
     const weightBytes = weights.bytes + activations.bytes + (head?.bytes ?? 0)
-    const shared = { gpu, config, submitter, activations, embedding, blocks, head }
+    const shared = { gpu, config, submitter, activations, embedding, blocks, head, adapters }
     return createShard(shared, range, weightBytes, disposeAll)
   } catch (error) {
     disposeAll()
@@ -99,6 +104,8 @@ function createShard(
     hasEmbedding: shared.embedding !== null,
     hasHead: shared.head !== null,
     weightBytes,
+    adapterBytes: () => shared.adapters.bytes,
+    setAdapters: (adapters) => shared.adapters.activate(adapters),
     sessionBytes: (contextLength) => kvCacheBytes(config, range, contextLength),
 
     async openSession(contextLength) {

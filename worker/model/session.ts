@@ -8,6 +8,7 @@ import type { Dispatch } from '../gpu/dispatch.ts'
 import type { ReadRequest, Submitter } from '../gpu/submit.ts'
 import { writeTensor } from '../gpu/tensor.ts'
 import type { Activations } from './activations.ts'
+import type { AdapterSet } from './adapter-set.ts'
 import { inOrder, type Block } from './block.ts'
 import type { EmbeddingLayer } from './embedding.ts'
 import type { Head } from './head.ts'
@@ -24,6 +25,7 @@ export interface ShardParts {
   readonly embedding: EmbeddingLayer | null
   readonly blocks: readonly Block[]
   readonly head: Head | null
+  readonly adapters: AdapterSet
   /** Why the shard can no longer be used. */
   failure(): CentramError | null
 }
@@ -36,11 +38,13 @@ export function createSession(
   contextLength: number,
   onDispose: (session: ShardSession) => void,
 ): ShardSession {
-  const { gpu, config, submitter, activations, embedding, blocks, head } = parts
+  const { gpu, config, submitter, activations, embedding, blocks, head, adapters } = parts
   const { width, vocabularySize } = config
   const lists = new Map<string, Promise<Dispatch[]>>()
   /** Lists that ran once without complaint. */
   const proven = new WeakSet<readonly Dispatch[]>()
+  /** The adapters that `lists` were built for. */
+  let adapterVersion = adapters.version
   /** Settles when every earlier step was submitted. */
   let submitted: Promise<unknown> = Promise.resolve()
   let length = 0
@@ -59,6 +63,10 @@ export function createSession(
   }
 
   function listFor(mode: StepMode, output: Output): Promise<Dispatch[]> {
+    if (adapterVersion !== adapters.version) {
+      adapterVersion = adapters.version
+      lists.clear()
+    }
     // `top` is picked from all logits once they are back.
     const key = `${mode.family} ${mode.columns} ${output === 'top' ? 'logits' : output}`
     let list = lists.get(key)
@@ -130,11 +138,16 @@ export function createSession(
       if (position + columns > contextLength) throw contextFull(position, columns, contextLength)
       length = position + columns
 
-      const listed = submitted.then(() => listFor(stepMode(family, columns), output))
-      const running = listed.then((list) => {
-        checkUsable()
-        // Wrapped, so that the next step waits for the submit and not for the result.
-        return { result: submit(list, position, columns, input, output) }
+      const running = submitted.then(async () => {
+        for (;;) {
+          const { version } = adapters
+          const list = await listFor(stepMode(family, columns), output)
+          // Adapters that were exchanged meanwhile took their buffers with them.
+          if (version !== adapters.version) continue
+          checkUsable()
+          // Wrapped, so that the next step waits for the submit and not for the result.
+          return { result: submit(list, position, columns, input, output) }
+        }
       })
       submitted = running.catch(() => undefined)
       try {

@@ -1,5 +1,6 @@
 // What a loaded stretch of a model can do. A whole model is the shard of all its layers.
 
+import type { Adapter } from '#core/genome/adapter.ts'
 import type { LayerRange } from '#core/pipeline/layer-range.ts'
 import type { ModelConfig } from '#core/formats/model-config.ts'
 
@@ -37,6 +38,12 @@ export type StepOutput =
   | { readonly kind: 'top'; readonly ids: Uint32Array<ArrayBuffer>; readonly logits: Float32Array<ArrayBuffer> }
   | { readonly kind: 'logits'; readonly logits: Float32Array<ArrayBuffer> }
 
+export interface ActiveAdapter {
+  readonly adapter: Adapter
+  /** Multiplies what it adds; 1 is the adapter as trained. */
+  readonly weight?: number
+}
+
 export interface Shard {
   readonly config: ModelConfig
   readonly range: LayerRange
@@ -46,6 +53,14 @@ export interface Shard {
   /** Bytes on the GPU: weights, and what one session of `contextLength` positions adds. */
   readonly weightBytes: number
   sessionBytes(contextLength: number): number
+  /** Bytes on the GPU of the active adapters. */
+  adapterBytes(): number
+  /**
+   * Runs with these adapters from the next step on, with none as the base model, bit for bit. Positions in a KV cache stay
+   * as they were computed: trim a session to 0 to compute them anew. Await it before the next step. Throws
+   * `MODEL_MISMATCH`, `GPU_OUT_OF_MEMORY`; the adapters before then stay.
+   */
+  setAdapters(adapters: readonly ActiveAdapter[]): Promise<void>
   /** Opens a KV cache for `contextLength` positions. Throws `GPU_OUT_OF_MEMORY`. */
   openSession(contextLength: number): Promise<ShardSession>
   dispose(): void

@@ -40,6 +40,8 @@ export function createFakeShard(range: LayerRange): FakeShard {
     hasHead,
     weightBytes: (range.last - range.first) * 100,
     sessionBytes: (contextLength) => contextLength,
+    adapterBytes: () => 0,
+    setAdapters: async () => undefined,
     openSessions: new Set(),
     disposed: false,
     failNext: null,
