@@ -1,6 +1,5 @@
 // The low-rank term of a linear layer (Hu et al. 2021, arXiv:2106.09685): `output += scale · B · A · dropout(input)`, with the
-// gradients of A, B and the input. Products and sums are those of every linear layer, over two narrow matrices. Several
-// outputs may share one A: the parts of a fused projection.
+// gradients of A, B and the input. Several outputs may share one A: the parts of a fused projection.
 
 import { CentramError } from '#core/errors.ts'
 import type { GpuContext } from '../context.ts'
@@ -10,9 +9,9 @@ import type { StepBuffer } from '../step-buffer.ts'
 import type { Tensor } from '../tensor.ts'
 import { createTrainableMatrix, paddedColumns, type TrainableMatrix } from '../trainable-matrix.ts'
 import { createDropout, type DrawBuffer } from './dropout.ts'
-import { createGemm } from './gemm.ts'
 import { createLinearInputGradient } from './linear-input-gradient.ts'
 import { createLinearWeightGradient, weightGradientScratch } from './linear-weight-gradient.ts'
+import { createLinearNarrow, createLinearNarrowInputGradient } from './linear-narrow.ts'
 import { createScale } from './scale.ts'
 
 export interface LoraShape {
@@ -93,16 +92,15 @@ export function loraScratch({ width, rank, outputs, columns }: LoraShape): numbe
 export async function createLoraLinear(gpu: GpuContext, profile: KernelProfile, shape: LoraShape): Promise<LoraLinear> {
   const { width, rank, outputs, columns, scale, dropout } = shape
   const low = paddedColumns(rank)
-  const dtype = 'F32'
   const weightGradientOf = (rows: number, inputs: number) =>
     createLinearWeightGradient(gpu, profile, { rows, width: inputs, columns, accumulate: true })
   const [down, up, scaled, toLow, addToLow, toInput, aSum, ...bSums] = await Promise.all([
-    createGemm(gpu, profile, { dtype, columns }),
-    createGemm(gpu, profile, { dtype, columns, accumulate: true }),
+    createLinearNarrow(gpu, { columns }),
+    createLinearNarrow(gpu, { columns, accumulate: true }),
     createScale(gpu, scale),
-    createLinearInputGradient(gpu, profile, { dtype, columns }),
-    createLinearInputGradient(gpu, profile, { dtype, columns, accumulate: true }),
-    createLinearInputGradient(gpu, profile, { dtype, columns, accumulate: !dropout }),
+    createLinearNarrowInputGradient(gpu, { columns }),
+    createLinearNarrowInputGradient(gpu, { columns, accumulate: true }),
+    createLinearInputGradient(gpu, profile, { dtype: 'F32', columns, accumulate: !dropout }),
     weightGradientOf(low, width),
     ...outputs.map((rows) => weightGradientOf(rows, low)),
   ])
@@ -124,9 +122,9 @@ export async function createLoraLinear(gpu: GpuContext, profile: KernelProfile, 
       const { read, dispatches } = dropInput(buffers)
       return [
         ...dispatches,
-        ...down.dispatch({ step, matrix: a.matrix, input: read, output: low }),
+        down.dispatch({ step, matrix: a, input: read, output: low }),
         ...(scale === 1 ? [] : [scaled.dispatch({ data: low })]),
-        ...b.flatMap(({ matrix }, index) =>
+        ...b.map((matrix, index) =>
           up.dispatch({ step, matrix, input: low, output: buffers.outputs[index] as Tensor }),
         ),
       ]
@@ -141,7 +139,7 @@ export async function createLoraLinear(gpu: GpuContext, profile: KernelProfile, 
         const lower = index === 0 ? toLow : addToLow
         list.push(
           ...sum.dispatch({ step, matrix, input: low, outputGradient, weightGradient, scratch }),
-          ...lower.dispatch({ step, matrix: matrix.matrix, outputGradient, inputGradient: lowGradient }),
+          lower.dispatch({ step, matrix, outputGradient, inputGradient: lowGradient }),
         )
       }
       if (scale !== 1) list.push(scaled.dispatch({ data: lowGradient }))
