@@ -13,6 +13,11 @@ import type { StartOptions } from './start.ts'
 const DEFAULT_PROMPT = 'The whale came up beside the boat, and'
 
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  // A reader that has seen enough (`| head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit()
+    throw error
+  })
   const program = new Command('centram')
     .description('A peer network for local AI that lives in browser tabs')
     .version(readVersion())
