@@ -1,5 +1,5 @@
 // W_gradient[row][i] (+)= sum over columns of output_gradient[c][row] * input[c][i], in the layout of an F32 matrix: a thread
-// takes eight rows (a tile) by four inputs, 32 apart so that neighbours read neighbouring words. The columns are cut into
+// takes eight rows (a tile) by eight inputs, THREADS apart so that neighbours read neighbouring words. The columns are cut into
 // chunks of CHUNK, each with its own sums; sum-partials adds the chunks up in order.
 //
 // Joined before: lib/step, lib/quant (MatrixShape).
@@ -11,6 +11,7 @@
 
 override CHUNK: u32;
 override ACCUMULATE: bool = false;
+override THREADS: u32 = 16;
 
 fn put(chunk: u32, tile: u32, i: u32, low: vec4f, high: vec4f) {
   let width = shape.groups * 32u;
@@ -43,50 +44,77 @@ fn rows_low(at: u32, row: u32) -> vec4f {
   );
 }
 
-@compute @workgroup_size(32)
+@compute @workgroup_size(THREADS)
 fn wide(
   @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
   let tile = workgroup.y;
   let chunk = workgroup.z;
-  let i = workgroup.x * 128u + thread;
+  let i = workgroup.x * THREADS * 8u + thread;
   let width = shape.quads * 4u;
   let i0 = min(i, width - 1u);
-  let i1 = min(i + 32u, width - 1u);
-  let i2 = min(i + 64u, width - 1u);
-  let i3 = min(i + 96u, width - 1u);
+  let i1 = min(i + 1u * THREADS, width - 1u);
+  let i2 = min(i + 2u * THREADS, width - 1u);
+  let i3 = min(i + 3u * THREADS, width - 1u);
+  let i4 = min(i + 4u * THREADS, width - 1u);
+  let i5 = min(i + 5u * THREADS, width - 1u);
+  let i6 = min(i + 6u * THREADS, width - 1u);
+  let i7 = min(i + 7u * THREADS, width - 1u);
   var a0 = vec4f();
-  var a1 = vec4f();
-  var a2 = vec4f();
-  var a3 = vec4f();
   var b0 = vec4f();
+  var a1 = vec4f();
   var b1 = vec4f();
+  var a2 = vec4f();
   var b2 = vec4f();
+  var a3 = vec4f();
   var b3 = vec4f();
+  var a4 = vec4f();
+  var b4 = vec4f();
+  var a5 = vec4f();
+  var b5 = vec4f();
+  var a6 = vec4f();
+  var b6 = vec4f();
+  var a7 = vec4f();
+  var b7 = vec4f();
   let end = min((chunk + 1u) * CHUNK, step.columns);
   for (var column = chunk * CHUNK; column < end; column++) {
     let low = rows_low(column * shape.total_rows, tile * 8u);
     let high = rows_low(column * shape.total_rows, tile * 8u + 4u);
     let x = column * width;
     let x0 = vec4f(input[x + i0]);
-    let x1 = vec4f(input[x + i1]);
-    let x2 = vec4f(input[x + i2]);
-    let x3 = vec4f(input[x + i3]);
     a0 = fma(low, x0, a0);
     b0 = fma(high, x0, b0);
+    let x1 = vec4f(input[x + i1]);
     a1 = fma(low, x1, a1);
     b1 = fma(high, x1, b1);
+    let x2 = vec4f(input[x + i2]);
     a2 = fma(low, x2, a2);
     b2 = fma(high, x2, b2);
+    let x3 = vec4f(input[x + i3]);
     a3 = fma(low, x3, a3);
     b3 = fma(high, x3, b3);
+    let x4 = vec4f(input[x + i4]);
+    a4 = fma(low, x4, a4);
+    b4 = fma(high, x4, b4);
+    let x5 = vec4f(input[x + i5]);
+    a5 = fma(low, x5, a5);
+    b5 = fma(high, x5, b5);
+    let x6 = vec4f(input[x + i6]);
+    a6 = fma(low, x6, a6);
+    b6 = fma(high, x6, b6);
+    let x7 = vec4f(input[x + i7]);
+    a7 = fma(low, x7, a7);
+    b7 = fma(high, x7, b7);
   }
   put(chunk, tile, i, a0, b0);
-  put(chunk, tile, i + 32u, a1, b1);
-  put(chunk, tile, i + 64u, a2, b2);
-  put(chunk, tile, i + 96u, a3, b3);
+  put(chunk, tile, i + 1u * THREADS, a1, b1);
+  put(chunk, tile, i + 2u * THREADS, a2, b2);
+  put(chunk, tile, i + 3u * THREADS, a3, b3);
+  put(chunk, tile, i + 4u * THREADS, a4, b4);
+  put(chunk, tile, i + 5u * THREADS, a5, b5);
+  put(chunk, tile, i + 6u * THREADS, a6, b6);
+  put(chunk, tile, i + 7u * THREADS, a7, b7);
 }
 
 // For up to 32 inputs (a low rank): one input a thread.

@@ -7,7 +7,7 @@ import { columnSumScratch, createColumnSum } from '../../worker/gpu/kernels/colu
 import { createGemm } from '../../worker/gpu/kernels/gemm.ts'
 import { createLinearInputGradient } from '../../worker/gpu/kernels/linear-input-gradient.ts'
 import { createLinearWeightGradient, weightGradientScratch } from '../../worker/gpu/kernels/linear-weight-gradient.ts'
-import { BASE_PROFILE } from '../../worker/gpu/profile.ts'
+import { BASE_PROFILE, type KernelProfile } from '../../worker/gpu/profile.ts'
 import { createStepBuffer } from '../../worker/gpu/step-buffer.ts'
 import { createTensor, createTensorFrom } from '../../worker/gpu/tensor.ts'
 import { createTrainableMatrix, matrixElements, packMatrix, unpackMatrix } from '../../worker/gpu/trainable-matrix.ts'
@@ -28,16 +28,22 @@ beforeAll(async () => {
 })
 afterAll(() => gpu.dispose())
 
+const TILED: KernelProfile = { ...BASE_PROFILE, gemm: 'tiled' }
+// The tiled shapes, slow to compile on a CPU adapter, are tried on one of each way to unpack and scale.
+const INPUT_CASES = [
+  ...DTYPES.map((dtype) => ({ shape: 'registers', dtype, profile: BASE_PROFILE })),
+  ...(['F32', 'Q4_K', 'Q6_K'] as const).map((dtype) => ({ shape: 'tiled', dtype, profile: TILED })),
+]
 const widthOf = (dtype: string) => (dtype.endsWith('K') ? 512 : dtype.startsWith('Q') ? 224 : 228)
 
-test.each(DTYPES)('input gradient over %s, columns past the step stay', async (dtype) => {
+test.each(INPUT_CASES)('input gradient over $dtype, $shape; columns past the step stay', async ({ dtype, profile }) => {
   const [rows, width, columns] = [45, widthOf(dtype), 13]
   const bytes = randomBlocks(12, dtype, rows * width)
   const matrix = await uploadMatrix(gpu, dtype, rows, width, bytes)
   const step = await createStepBuffer(gpu)
   step.write({ position: 0, columns })
   const g = randomValues(5, 20 * rows)
-  const kernel = await createLinearInputGradient(gpu, BASE_PROFILE, { dtype, columns: 20 })
+  const kernel = await createLinearInputGradient(gpu, profile, { dtype, columns: 20 })
   const outputGradient = await createTensorFrom(gpu, 'gradient', g)
   const run = async () => {
     const inputGradient = await createTensorFrom(gpu, 'input gradient', new Float32Array(20 * width).fill(7))
@@ -72,12 +78,14 @@ test('input gradient adds up over slabs, into what is there', async () => {
 
 // One chunk and several; wide and narrow (a LoRA B); rows and inputs that fill no tile.
 test.each([
-  [13, 36, 40],
-  [384, 128, 300],
-  [37, 8, 520],
-  [8, 130, 700],
-  [5, 3, 150],
-])('weight gradient of %i x %i over %i columns, written and added', async (rows, width, columns) => {
+  [13, 36, 40, BASE_PROFILE],
+  [384, 128, 300, BASE_PROFILE],
+  [37, 8, 520, BASE_PROFILE],
+  [8, 130, 700, BASE_PROFILE],
+  [5, 3, 150, BASE_PROFILE],
+  [77, 132, 300, TILED],
+  [8, 130, 300, TILED],
+])('weight gradient of %i x %i over %i columns, written and added', async (rows, width, columns, profile) => {
   const padded = Math.ceil(width / 4) * 4
   const used = columns - 3
   const step = await createStepBuffer(gpu, columns)
@@ -94,7 +102,7 @@ test.each([
   })
   const product = linearWeightGradient(rows, width, narrowed, g.slice(0, used * rows))
   for (const accumulate of [false, true]) {
-    const kernel = await createLinearWeightGradient(gpu, BASE_PROFILE, { ...shape, accumulate })
+    const kernel = await createLinearWeightGradient(gpu, profile, { ...shape, accumulate })
     const run = async () => {
       const weightGradient = await createTensorFrom(gpu, 'weight gradient', packMatrix(base, rows, width))
       expect(weightGradient.elements).toBe(matrixElements(rows, width))

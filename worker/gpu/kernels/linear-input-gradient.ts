@@ -34,13 +34,15 @@ export interface LinearInputGradient {
 
 export async function createLinearInputGradient(
   gpu: GpuContext,
-  _profile: KernelProfile,
+  profile: KernelProfile,
   { dtype, columns, accumulate = false }: LinearInputGradientShape,
 ): Promise<LinearInputGradient> {
+  const tiled = profile.gemm === 'tiled'
+  const shader = tiled ? 'linear-input-gradient-tiled' : 'linear-input-gradient'
   const pipelineFor = (adds: boolean): Promise<Pipeline> =>
     gpu.pipelines.get({
       label: `linear-input-gradient ${dtype}`,
-      parts: ['lib/step', 'lib/quant', weightText(gpu.shaders, dtype), 'linear-input-gradient'],
+      parts: ['lib/step', 'lib/quant', weightText(gpu.shaders, dtype), shader],
       constants: { ACCUMULATE: Number(adds) },
     })
   // The slabs after the first always add.
@@ -51,7 +53,8 @@ export async function createLinearInputGradient(
       if (matrix.dtype !== dtype) throw new CentramError('INTERNAL', `${label}: the matrix is ${matrix.dtype}.`)
       requireElements(label, outputGradient, columns * matrix.rows)
       requireElements(label, inputGradient, columns * matrix.columns)
-      const items = Math.ceil(matrix.columns / 32) * 4
+      // Groups of 32 inputs: two a tile, eight (by octets) in registers.
+      const across = Math.ceil(Math.ceil(matrix.columns / 32) / (tiled ? 2 : 8))
       return matrix.slabs.map((slab, index) => {
         const pipeline = index === 0 ? first : others
         return {
@@ -65,7 +68,7 @@ export async function createLinearInputGradient(
             4: outputGradient.buffer,
             5: inputGradient.buffer,
           }),
-          workgroups: [...foldWorkgroups(Math.ceil(items / 32)), Math.ceil(columns / 8)],
+          workgroups: [...foldWorkgroups(across), Math.ceil(columns / (tiled ? 64 : 8))],
         }
       })
     },

@@ -39,11 +39,11 @@ export interface LinearWeightGradient {
 /** Threads that keep a GPU busy, and columns below which a chunk is not cut further. */
 const ENOUGH_THREADS = 8192
 const LEAST_CHUNK = 128
-/** Widths up to this take one input a thread. */
+/** Widths up to this take one input a thread; where either side is no larger, a tile would be mostly padding. */
 const NARROW = 32
 
 function plan({ rows, width, columns }: LinearWeightGradientShape): { chunk: number; chunks: number } {
-  const threads = Math.ceil(rows / 8) * Math.ceil(width / (width <= NARROW ? 1 : 4))
+  const threads = Math.ceil(rows / 8) * Math.ceil(width / (width <= NARROW ? 1 : 8))
   const wanted = Math.max(1, Math.floor(ENOUGH_THREADS / threads))
   const chunks = Math.max(1, Math.min(wanted, Math.floor(columns / LEAST_CHUNK)))
   const chunk = Math.ceil(columns / chunks)
@@ -58,19 +58,25 @@ export function weightGradientScratch(shape: LinearWeightGradientShape): number 
 
 export async function createLinearWeightGradient(
   gpu: GpuContext,
-  _profile: KernelProfile,
+  profile: KernelProfile,
   shape: LinearWeightGradientShape,
 ): Promise<LinearWeightGradient> {
   const { rows, width, columns, accumulate = false } = shape
   const { chunk, chunks } = plan(shape)
   const narrow = width <= NARROW
+  const tiled = profile.gemm === 'tiled' && !narrow && rows > NARROW
+  const threads = profile.gemm === 'tiled' ? 32 : 16
   const label = 'linear-weight-gradient'
   const elements = matrixElements(rows, width)
   const pipeline = await gpu.pipelines.get({
     label,
-    parts: ['lib/step', 'lib/quant', label],
-    entryPoint: narrow ? 'narrow' : 'wide',
-    constants: { CHUNK: chunk, ACCUMULATE: Number(chunks === 1 && accumulate) },
+    parts: ['lib/step', 'lib/quant', tiled ? 'linear-weight-gradient-tiled' : label],
+    entryPoint: tiled ? 'main' : narrow ? 'narrow' : 'wide',
+    constants: {
+      CHUNK: chunk,
+      ACCUMULATE: Number(chunks === 1 && accumulate),
+      ...(!tiled && !narrow && { THREADS: threads }),
+    },
   })
   const finish = chunks > 1 ? await createSumPartials(gpu, { count: elements, parts: chunks, accumulate }) : undefined
   return {
@@ -86,6 +92,7 @@ export async function createLinearWeightGradient(
       requireElements(label, weightGradient, elements)
       requireElements(label, sums, chunks * elements)
       const padded = Math.ceil(width / 32) * 32
+      const across = tiled ? 64 : narrow ? 32 : threads * 8
       const first: Dispatch = {
         label: `${label} ${matrix.label}`,
         pipeline: pipeline.pipeline,
@@ -96,7 +103,7 @@ export async function createLinearWeightGradient(
           3: outputGradient.buffer,
           4: sums.buffer,
         }),
-        workgroups: [Math.ceil(padded / (narrow ? 32 : 128)), Math.ceil(rows / 8), chunks],
+        workgroups: [Math.ceil(padded / across), Math.ceil(rows / (tiled ? 64 : 8)), chunks],
       }
       return finish ? [first, finish.dispatch({ partials: sums, sum: weightGradient })] : [first]
     },
