@@ -117,22 +117,37 @@ fn wide(
   put(chunk, tile, i + 7u * THREADS, a7, b7);
 }
 
-// For up to 32 inputs (a low rank): one input a thread.
+// For up to 32 inputs (a low rank): two inputs a thread.
 @compute @workgroup_size(32)
 fn narrow(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let tile = workgroup.y;
   let chunk = workgroup.z;
-  let i = workgroup.x * 32u + thread;
   let width = shape.quads * 4u;
-  var a = vec4f();
-  var b = vec4f();
-  if (i < width) {
+  let step_over = (shape.quads + 1u) / 2u * 4u;
+  let i0 = thread;
+  let i1 = thread + step_over;
+  var a0 = vec4f();
+  var a1 = vec4f();
+  var b0 = vec4f();
+  var b1 = vec4f();
+  if (thread < step_over) {
     let end = min((chunk + 1u) * CHUNK, step.columns);
     for (var column = chunk * CHUNK; column < end; column++) {
-      let x = vec4f(input[column * width + i]);
-      a = fma(rows_low(column * shape.total_rows, tile * 8u), x, a);
-      b = fma(rows_low(column * shape.total_rows, tile * 8u + 4u), x, b);
+      let low = rows_low(column * shape.total_rows, tile * 8u);
+      let high = rows_low(column * shape.total_rows, tile * 8u + 4u);
+      let x0 = vec4f(input[column * width + i0]);
+      let x1 = vec4f(input[column * width + min(i1, width - 1u)]);
+      a0 = fma(low, x0, a0);
+      b0 = fma(high, x0, b0);
+      a1 = fma(low, x1, a1);
+      b1 = fma(high, x1, b1);
+    }
+    put(chunk, tile, i0, a0, b0);
+    if (i1 < width) {
+      put(chunk, tile, i1, a1, b1);
     }
   }
-  put(chunk, tile, i, a, b);
+  if (thread >= width) {
+    put(chunk, tile, thread, vec4f(), vec4f());
+  }
 }
