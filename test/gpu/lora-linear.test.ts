@@ -17,8 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => gpu.dispose())
 
-const add = (a: Float32Array, b: Float32Array) =>
-  a.map((value, i) => value + (b[i] as number))
+const add = (a: Float32Array, b: Float32Array) => a.map((value, i) => value + (b[i] as number))
 const times = (a: Float32Array, by: number) => a.map((value) => value * by)
 
 // Rank 1 and 6 are padded to four; a fused projection shares one A among three.
