@@ -23,9 +23,6 @@ export interface TrainingHead {
   dispose(): void
 }
 
-/** Of logits at a time. */
-const LOGIT_BYTES = 64 * 1024 * 1024
-
 interface Stretch {
   readonly first: number
   readonly columns: number
@@ -38,7 +35,7 @@ export async function loadTrainingHead(scope: TrainingScope): Promise<TrainingHe
   const { width, vocabularySize: vocabulary, family, layers } = config
   const atOnce = Math.min(
     columns,
-    Math.max(8, Math.floor(Math.min(LOGIT_BYTES, gpu.info.maxBindingBytes) / (vocabulary * 4))),
+    Math.max(8, Math.floor(Math.min(scope.logitBytes, gpu.info.maxBindingBytes) / (vocabulary * 4))),
   )
   const owned: Tensor[] = []
   const create = async (label: string, elements: number) => {

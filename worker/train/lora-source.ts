@@ -113,21 +113,33 @@ export async function createLoraSource(
   }
 }
 
-/** The adapter that parameters named as above hold, in Hugging Face's row order. */
+/** What was read of the parameters, with B in Hugging Face's row order. */
+export function inAdapterOrder(
+  config: ModelConfig,
+  { lora }: Pick<Adapter, 'lora'>,
+  values: ReadonlyMap<string, Float32Array>,
+): Map<string, Float32Array<ArrayBuffer>> {
+  return new Map(
+    [...values].map(([name, part]) => {
+      const module = name.replace(/\.lora_b$/, '')
+      const rows = module === name ? part : rotatedRows(config, module, part, lora.rank, 'back')
+      return [name, new Float32Array(rows)]
+    }),
+  )
+}
+
+/** The adapter that parameters named as above hold. */
 export function adapterOf(
   config: ModelConfig,
   initial: Adapter,
-  values: ReadonlyMap<string, Float32Array>,
+  read: ReadonlyMap<string, Float32Array>,
 ): { lora: LoraConfig; modules: Map<string, LoraPair> } {
+  const values = inAdapterOrder(config, initial, read)
   const modules = new Map<string, LoraPair>()
   for (const [name, pair] of initial.modules) {
     const b = values.get(`${name}.lora_b`)
     if (!b) throw new CentramError('INTERNAL', `${name} was not trained.`)
-    const a = values.get(`${name}.lora_a`) ?? pair.a
-    modules.set(name, {
-      a: new Float32Array(a),
-      b: new Float32Array(rotatedRows(config, name, b, initial.lora.rank, 'back')),
-    })
+    modules.set(name, { a: values.get(`${name}.lora_a`) ?? pair.a, b })
   }
   return { lora: initial.lora, modules }
 }

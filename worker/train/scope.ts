@@ -23,6 +23,8 @@ export interface TrainingScope {
   readonly draw: DrawBuffer
   /** Of a micro-batch, at most. */
   readonly columns: number
+  /** Of logits held at once. */
+  readonly logitBytes: number
 }
 
 /** `train` drops inputs of adapters where the configuration asks for it; `evaluate` does not. */

@@ -17,7 +17,7 @@ import type { GpuContext } from '../gpu/context.ts'
 import type { KernelProfile } from '../gpu/profile.ts'
 import { createSubmitter } from '../gpu/submit.ts'
 import type { Tensor } from '../gpu/tensor.ts'
-import { adapterOf } from './lora-source.ts'
+import { adapterOf, inAdapterOrder } from './lora-source.ts'
 import { createOptimiser } from './optimiser.ts'
 import { writeParameter, type Parameter } from './parameters.ts'
 import { createPrivateGradients, type PrivateSampling } from './private-gradients.ts'
@@ -32,6 +32,8 @@ export interface TrainerOptions {
   readonly heldOut?: readonly PackedSequence[]
   /** Takes the place of shuffled batches: what an ε may be claimed for. */
   readonly privacy?: PrivateSampling
+  /** Of logits held at once; fewer need less memory. Decides no result but by rounding of sums over columns. */
+  readonly logitBytes?: number
   /** File bytes of the model's weights loaded so far. */
   readonly onProgress?: (doneBytes: number) => void
   readonly signal?: AbortSignal
@@ -66,13 +68,13 @@ export interface Trainer {
   restore(checkpoint: Uint8Array): Promise<void>
   /** The adapter as trained so far, in Hugging Face's row order. Throws `BAD_ARGUMENT` in full-parameter training. */
   adapter(): Promise<Adapter>
-  /** Row-major values or gradients by name: all weights in full-parameter training. */
+  /** Row-major values or gradients by name, in an adapter's row order; all weights in full-parameter training. */
   read(what: 'values' | 'gradient'): Promise<Map<string, Float32Array<ArrayBuffer>>>
   dispose(): void
 }
 
 export async function createTrainer(gpu: GpuContext, model: OpenedModel, options: TrainerOptions): Promise<Trainer> {
-  const { profile, plan, trained, train, heldOut = [], privacy, onProgress, signal } = options
+  const { profile, plan, trained, train, heldOut = [], privacy, logitBytes, onProgress, signal } = options
   checkTrainingPlan(plan)
   checkSequences(model, plan, [...train, ...heldOut])
   if (train.length === 0) throw new CentramError('BAD_ARGUMENT', 'There is nothing to train on.')
@@ -86,6 +88,7 @@ export async function createTrainer(gpu: GpuContext, model: OpenedModel, options
     profile,
     trained,
     columns: plan.columns,
+    ...(logitBytes !== undefined && { logitBytes }),
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   })
@@ -212,7 +215,10 @@ export async function createTrainer(gpu: GpuContext, model: OpenedModel, options
       return adapterOf(model.config, trained.adapter, joinParts(await readAll((parameter) => parameter.values)))
     },
 
-    read: async (what) => joinParts(await readAll((parameter) => parameter[what])),
+    async read(what) {
+      const values = joinParts(await readAll((parameter) => parameter[what]))
+      return trained.kind === 'full' ? values : inAdapterOrder(model.config, trained.adapter, values)
+    },
 
     dispose() {
       privately?.dispose()

@@ -48,9 +48,13 @@ export interface TrainingGraphOptions {
   readonly trained: Trained
   /** Columns (tokens) of a micro-batch, at most. */
   readonly columns: number
+  /** Of logits held at once: the widest thing in training. */
+  readonly logitBytes?: number
   readonly onProgress?: (doneBytes: number) => void
   readonly signal?: AbortSignal
 }
+
+const LOGIT_BYTES = 64 * 1024 * 1024
 
 /** Throws `GPU_OUT_OF_MEMORY`, `MODEL_UNSUPPORTED`, `CANCELLED`; nothing stays allocated then. */
 export async function createTrainingGraph(
@@ -58,7 +62,7 @@ export async function createTrainingGraph(
   model: OpenedModel,
   options: TrainingGraphOptions,
 ): Promise<TrainingGraph> {
-  const { profile, trained, columns, onProgress, signal } = options
+  const { profile, trained, columns, logitBytes = LOGIT_BYTES, onProgress, signal } = options
   const { config } = model
   const owned: { dispose(): void }[] = []
   const own = <T extends { dispose(): void }>(made: T): T => {
@@ -81,7 +85,8 @@ export async function createTrainingGraph(
     const lora =
       trained.kind === 'lora' ? own(await createLoraSource(gpu, config, parameters, trained, columns)) : undefined
     const weights = trained.kind === 'full' ? trainedWeights(model, parameters) : frozenWeights(loaded)
-    const scope: TrainingScope = { gpu, profile, config, weights, batch, buffers, draw, columns, ...(lora && { lora }) }
+    const parts = { gpu, profile, config, weights, batch, buffers, draw, columns, logitBytes }
+    const scope: TrainingScope = { ...parts, ...(lora && { lora }) }
     const embedding = await loadTrainingEmbedding(scope)
     const blocks = await loadBlocks(scope, own)
     const head = own(await loadTrainingHead(scope))

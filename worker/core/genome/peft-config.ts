@@ -4,7 +4,7 @@
 import { CentramError } from '#core/errors.ts'
 import type { ModelFamily } from '#core/formats/model-config.ts'
 import { isJsonObject, type JsonObject } from '#core/formats/json-file.ts'
-import { MAX_RANK, type LoraConfig } from '#core/genome/lora-config.ts'
+import { MAX_RANK, targetsOf, type LoraConfig } from '#core/genome/lora-config.ts'
 import { isConv1d, peftTarget } from '#core/genome/peft-names.ts'
 
 export interface PeftConfig extends Omit<LoraConfig, 'targets'> {
@@ -89,7 +89,9 @@ export function writePeftConfig(family: ModelFamily, lora: LoraConfig, options: 
     modules_to_save: null,
     peft_type: 'LORA',
     r: lora.rank,
-    target_modules: lora.targets.map((target) => peftTarget(family, target)),
+    target_modules: targetsOf(family)
+      .filter((target) => lora.targets.includes(target))
+      .map((target) => peftTarget(family, target)),
     task_type: 'CAUSAL_LM',
     use_dora: false,
     use_rslora: lora.rankStabilised,
