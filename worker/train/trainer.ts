@@ -12,6 +12,8 @@ import { decodeCheckpoint, encodeCheckpoint, type CheckpointParameter } from '#c
 import { learningRateAt } from '#core/training/learning-rate.ts'
 import { joinSequences, type MicroBatch } from '#core/training/micro-batches.ts'
 import type { PackedSequence } from '#core/training/pack-sequences.ts'
+import { checkPrivateTerms, mayStep, spentEpsilon, type PrivateTerms } from '#core/training/private-account.ts'
+import type { SecureRandom } from '#core/training/secure-gaussian.ts'
 import { checkTrainingPlan, type TrainingPlan } from '#core/training/training-plan.ts'
 import type { GpuContext } from '../gpu/context.ts'
 import type { KernelProfile } from '../gpu/profile.ts'
@@ -20,7 +22,7 @@ import type { Tensor } from '../gpu/tensor.ts'
 import { adapterOf, inAdapterOrder } from './lora-source.ts'
 import { createOptimiser } from './optimiser.ts'
 import { writeParameter, type Parameter } from './parameters.ts'
-import { createPrivateGradients, type PrivateSampling } from './private-gradients.ts'
+import { createPrivateGradients } from './private-gradients.ts'
 import { createTrainingGraph, type Trained } from './training-graph.ts'
 import { joinParts } from './training-weights.ts'
 
@@ -31,7 +33,7 @@ export interface TrainerOptions {
   readonly train: readonly PackedSequence[]
   readonly heldOut?: readonly PackedSequence[]
   /** Takes the place of shuffled batches: what an ε may be claimed for. */
-  readonly privacy?: PrivateSampling
+  readonly privacy?: PrivateTerms & { readonly random: SecureRandom }
   /** Of logits held at once; fewer need less memory. Decides no result but by rounding of sums over columns. */
   readonly logitBytes?: number
   /** File bytes of the model's weights loaded so far. */
@@ -47,6 +49,8 @@ export interface StepReport {
   /** Before clipping; of the noisy mean in a private step. */
   readonly gradientNorm: number
   readonly learningRate: number
+  /** Of a private run: the ε spent so far, by the Rényi accountant. */
+  readonly epsilon?: number
   /** That passed through the model, and those that counted. */
   readonly tokens: number
   readonly counted: number
@@ -59,7 +63,7 @@ export interface Trainer {
   readonly trainableParameters: number
   /** On the GPU. */
   readonly bytes: number
-  /** Throws `CANCELLED` between micro-batches (the step is then not taken), `BAD_ARGUMENT` past the last step. */
+  /** Throws `CANCELLED` between micro-batches (the step is then not taken), `BAD_ARGUMENT` past the last step or budget. */
   runStep(signal?: AbortSignal): Promise<StepReport>
   /** Mean loss of the held-out sequences in nats a token. Throws `BAD_ARGUMENT` where there are none. */
   evaluate(signal?: AbortSignal): Promise<number>
@@ -82,6 +86,7 @@ export async function createTrainer(gpu: GpuContext, model: OpenedModel, options
   if (privacy && trained.kind === 'full') {
     throw new CentramError('BAD_ARGUMENT', 'Private training is for adapters: choose the linears to adapt.')
   }
+  if (privacy) checkPrivateTerms(privacy, train.length)
   const run = runHash(model, options)
   const batches = createBatchPlan(plan.seed, train.length, plan.batchSize)
   const graph = await createTrainingGraph(gpu, model, {
@@ -112,7 +117,7 @@ export async function createTrainer(gpu: GpuContext, model: OpenedModel, options
     return loss
   }
 
-  async function gather(stop?: AbortSignal): Promise<Omit<StepReport, 'step' | 'learningRate'>> {
+  async function gather(stop?: AbortSignal): Promise<Omit<StepReport, 'step' | 'learningRate' | 'epsilon'>> {
     if (privately) return privately.gather(stop, train, plan, step, graph)
     const chosen = batches.batchAt(step).map((index) => train[index] as PackedSequence)
     const micros = joinSequences(chosen, plan.columns)
@@ -148,6 +153,12 @@ export async function createTrainer(gpu: GpuContext, model: OpenedModel, options
       if (step >= plan.schedule.steps) {
         throw new CentramError('BAD_ARGUMENT', `The run has ended after its ${plan.schedule.steps} steps.`)
       }
+      if (privacy && !mayStep(privacy, step)) {
+        throw new CentramError(
+          'BAD_ARGUMENT',
+          `The privacy budget of ${privacy.budget} is spent: one more step would cost more. The adapter is done as it is.`,
+        )
+      }
       const gathered = await gather(stop)
       if (!Number.isFinite(gathered.gradientNorm)) {
         throw new CentramError(
@@ -158,7 +169,7 @@ export async function createTrainer(gpu: GpuContext, model: OpenedModel, options
       const learningRate = learningRateAt(plan.schedule, step)
       optimiser.apply({ ...plan, learningRate }, step + 1, privately === undefined)
       step++
-      return { step, learningRate, ...gathered }
+      return { step, learningRate, ...gathered, ...(privacy && { epsilon: spentEpsilon(privacy, step) }) }
     },
 
     async evaluate(stop) {
@@ -262,6 +273,7 @@ function runHash(model: OpenedModel, { plan, trained, train, profile, privacy }:
         sampleRate: privacy.sampleRate,
         noiseMultiplier: privacy.noiseMultiplier,
         clipNorm: privacy.clipNorm,
+        delta: privacy.delta,
       },
     }),
     lengths: train.map(({ tokens }) => tokens.length),

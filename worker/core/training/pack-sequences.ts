@@ -48,6 +48,22 @@ export function packSequences(documents: readonly TokenisedDocument[], length: n
   return bins.map(joinPieces)
 }
 
+/**
+ * One sequence for each document, cut off at `length`: what private training needs, where the document is the example that
+ * is protected, and one must not take part twice.
+ */
+export function oneDocumentEach(documents: readonly TokenisedDocument[], length: number): PackedSequence[] {
+  const seen = new Set<string>()
+  return documents.flatMap((document) => {
+    // A conversation that a template turned into several examples has one origin.
+    const origin = `${document.file}\n${document.line}`
+    const [piece] = cutDocument(document, length)
+    if (seen.has(origin) || piece?.first !== 0) return []
+    seen.add(origin)
+    return [joinPieces([piece])]
+  })
+}
+
 function cutDocument(document: TokenisedDocument, length: number): Piece[] {
   const pieces: Piece[] = []
   // The last token predicts nothing, so it is no place of its own.
