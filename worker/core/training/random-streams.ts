@@ -16,11 +16,6 @@ export function drawUniform(seed: number, stream: Stream, index: number, part = 
   return ((a >>> 5) * 2 ** 26 + (b >>> 6)) / 2 ** 53
 }
 
-/** 32 bits, for a kernel's seed. */
-export function drawWord(seed: number, stream: Stream, index: number, part = 0): number {
-  return Math.floor(drawUniform(seed, stream, index, part) * 2 ** 32)
-}
-
 /** The numbers 0 to `count - 1` in seeded order (Fisher and Yates). */
 export function drawOrder(seed: number, count: number, epoch: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, index) => index)
