@@ -7,7 +7,7 @@ import { browserProject, nodeProject } from './test/setup/projects.ts'
 export default defineConfig({
   test: {
     projects: [
-      nodeProject('core', { include: 'test/core/**/*.test.ts', timeout: 20_000 }),
+      nodeProject('core', { include: 'test/core/**/*.test.ts', timeout: 20_000, shared: true }),
       nodeProject('worker', { include: 'test/worker/**/*.test.ts', timeout: 20_000 }),
       nodeProject('server', { include: 'test/server/**/*.test.ts', timeout: 20_000 }),
       browserProject('gpu', { include: 'test/gpu/**/*.test.ts', timeout: 60_000, turn: 1 }),

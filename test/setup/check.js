@@ -19,6 +19,8 @@ function command(packageName, name = packageName) {
 /** What did not change is not looked at again; a clean clone has no cache and looks at everything. */
 const CACHE = join(ROOT, 'node_modules', '.cache', 'check')
 
+const cached = (name) => ['--cache', '--cache-strategy', 'content', '--cache-location', join(CACHE, name)]
+
 const typescript = (project) => [
   `types ${project}`,
   command('typescript', 'tsc'),
@@ -27,16 +29,11 @@ const typescript = (project) => [
 
 // Longest first, so that the two lanes end together.
 const TASKS = [
-  ['lint', command('eslint'), '.'],
+  ['lint', command('eslint'), '.', ...cached('eslint')],
   ['pure tests', command('vitest'), 'run', '--project', 'core'],
   typescript('test'),
   typescript('worker'),
-  [
-    'format',
-    command('prettier'),
-    ...['--check', '--log-level', 'warn', '.', '--cache', '--cache-strategy', 'content'],
-    ...['--cache-location', join(CACHE, 'prettier')],
-  ],
+  ['format', command('prettier'), ...['--check', '--log-level', 'warn', '.', ...cached('prettier')]],
   typescript('web'),
   typescript('signaling-server'),
   typescript('worker/core'),
