@@ -9,6 +9,7 @@ import type { EpsilonOptions } from './epsilon.ts'
 import { readVersion } from './project.ts'
 import type { StartOptions } from './start.ts'
 
+const EXIT_GRACE_MS = 3_000
 /** Wanted by nothing in particular: any text will do for comparing bits. */
 const DEFAULT_PROMPT = 'The whale came up beside the boat, and'
 
@@ -47,7 +48,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .option('--headed', 'show the browser windows', false)
     .option('--json', 'print one JSON object and nothing else on standard output', false)
     .action(async (options: DemoOptions) => {
-      process.exitCode = await (await import('./demo/demo.ts')).runDemo(options)
+      end(await (await import('./demo/demo.ts')).runDemo(options))
     })
 
   const model = program.command('model').description('fetch, list and find the models of the catalogue')
@@ -115,7 +116,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .option('--out <file>', 'where to write the JSON (default: bench-results/<time>.json)')
     .option('--json', 'print the JSON too, alone on standard output', false)
     .action(async (options: BenchOptions) => {
-      process.exitCode = await (await import('./bench/bench.ts')).runBench(options)
+      end(await (await import('./bench/bench.ts')).runBench(options))
     })
 
   try {
@@ -139,6 +140,12 @@ function parseNumber(text: string): number {
   const value = Number(text)
   if (text.trim() !== '' && Number.isFinite(value)) return value
   throw new InvalidArgumentError('It must be a number, such as 0.01 or 1e-5.')
+}
+
+/** Ends with `code` even if a browser left something behind that would keep the process alive. */
+function end(code: number): void {
+  process.exitCode = code
+  setTimeout(() => process.exit(), EXIT_GRACE_MS).unref()
 }
 
 function parsePort(text: string): number {
