@@ -21,9 +21,10 @@ const CACHE = join(ROOT, 'node_modules', '.cache', 'check')
 
 const cached = (name) => ['--cache', '--cache-strategy', 'content', '--cache-location', join(CACHE, name)]
 
+/** The native compiler: five projects in the time the lint's older one takes for one. */
 const typescript = (project) => [
   `types ${project}`,
-  command('typescript', 'tsc'),
+  command('typescript-7', 'tsc'),
   ...['-p', project, '--incremental', '--tsBuildInfoFile', join(CACHE, `${project.replace('/', '-')}.tsbuildinfo`)],
 ]
 
