@@ -40,6 +40,18 @@ export async function startNode(settings: NodeSettings): Promise<NodeHost> {
       leave: () => remote.leave(),
       generate: (request, listener) => remote.generate(request, proxy(listener)),
       stop: (requestId) => remote.stop(requestId),
+      previewTraining: (request) => remote.previewTraining(request),
+      startTraining: (request) => remote.startTraining(request),
+      pauseTraining: (runId) => remote.pauseTraining(runId),
+      resumeTraining: (runId) => remote.resumeTraining(runId),
+      endTraining: (runId, keep) => remote.endTraining(runId, keep),
+      removeRun: (runId) => remote.removeRun(runId),
+      setAdapters: (modelId, adapters) => remote.setAdapters(modelId, adapters),
+      importGenome: (modelId, files, names) => remote.importGenome(modelId, files, names),
+      exportGenome: (genomeId) => remote.exportGenome(genomeId),
+      removeGenome: (genomeId) => remote.removeGenome(genomeId),
+      previewMerge: (request) => remote.previewMerge(request),
+      mergeGenomes: (request) => remote.mergeGenomes(request),
     },
     onCrash(listener) {
       worker.addEventListener('error', (event) => listener(event.message || 'The node could not be started.'))

@@ -5,8 +5,11 @@ import type { ErrorCode } from '#core/errors.ts'
 import type { ModelConfig } from '#core/formats/model-config.ts'
 import type { LayerRange } from '#core/pipeline/layer-range.ts'
 import type { ChatMessage } from '#core/tokenizer/tokenizer.ts'
+import type { LabApi, LabState } from './lab-api.ts'
 
-export interface NodeApi {
+export type * from './lab-api.ts'
+
+export interface NodeApi extends LabApi {
   /** Sends the present state and every later one; the listener is dropped when its port closes. */
   watch(listener: (state: NodeState) => void): Promise<void>
   rename(name: string): Promise<void>
@@ -92,7 +95,7 @@ export interface LoadOptions {
   readonly placement?: 'solo' | 'swarm'
 }
 
-export interface NodeState {
+export interface NodeState extends LabState {
   /** Ed25519 public key, hex. */
   readonly id: string
   readonly name: string

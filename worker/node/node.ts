@@ -53,6 +53,10 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     held: [],
     speed: null,
     notices: [],
+    runs: [],
+    genomes: [],
+    adapters: [],
+    merge: null,
   })
   const peers = createRoomPeers(swarm)
   const port: PipePort = { self: swarm.id, send: swarm.send, nameOf: peers.nameOf, now: clock.now }
@@ -197,7 +201,22 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     await records.put('settings', roomKey, secret)
   }
 
+  const notYet = async (): Promise<never> => {
+    throw new CentramError('INTERNAL', 'This cannot be done here yet.')
+  }
   const api: NodeApi = {
+    previewTraining: notYet,
+    startTraining: notYet,
+    pauseTraining: notYet,
+    resumeTraining: notYet,
+    endTraining: notYet,
+    removeRun: notYet,
+    setAdapters: notYet,
+    importGenome: notYet,
+    exportGenome: notYet,
+    removeGenome: notYet,
+    previewMerge: notYet,
+    mergeGenomes: notYet,
     async watch(listener) {
       store.watch(listener)
     },

@@ -88,6 +88,10 @@ const alone: NodeState = {
   held: [],
   speed: null,
   notices: [],
+  runs: [],
+  genomes: [],
+  adapters: [],
+  merge: null,
 }
 
 const shared: NodeState = {
@@ -209,7 +213,22 @@ export function createFakeNode(scene: string): NodeApi {
   const state = SCENES[scene] ?? alone
   let stopped = false
   const fail = scene === 'leaving'
+  const notPlayed = async (): Promise<never> => {
+    throw new CentramError('INTERNAL', 'This is not played here.')
+  }
   return {
+    previewTraining: notPlayed,
+    startTraining: notPlayed,
+    pauseTraining: notPlayed,
+    resumeTraining: notPlayed,
+    endTraining: notPlayed,
+    removeRun: notPlayed,
+    setAdapters: notPlayed,
+    importGenome: notPlayed,
+    exportGenome: notPlayed,
+    removeGenome: notPlayed,
+    previewMerge: notPlayed,
+    mergeGenomes: notPlayed,
     watch: async (listener) => listener(state),
     rename: async () => {},
     addModel: async () => {
