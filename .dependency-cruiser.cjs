@@ -97,16 +97,16 @@ module.exports = {
     },
     {
       name: 'web-imports-core-and-api-types',
-      comment: 'web imports core and the types of worker/node/api.ts',
+      comment: 'web imports core and the types of worker/node/api.ts and lab-api.ts',
       severity: 'error',
       from: { path: '^web/' },
-      to: { path: PROJECT, pathNot: ['^web/', '^worker/core/', '^worker/node/api\\.ts$'] },
+      to: { path: PROJECT, pathNot: ['^web/', '^worker/core/', '^worker/node/(lab-)?api\\.ts$'] },
     },
     {
       name: 'web-api-is-types-only',
       severity: 'error',
       from: { path: '^web/' },
-      to: { path: '^worker/node/api\\.ts$', dependencyTypesNot: ['type-only'] },
+      to: { path: '^worker/node/(lab-)?api\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'apps-stand-apart',

@@ -7,8 +7,6 @@ import type { LayerRange } from '#core/pipeline/layer-range.ts'
 import type { ChatMessage } from '#core/tokenizer/tokenizer.ts'
 import type { LabApi, LabState } from './lab-api.ts'
 
-export type * from './lab-api.ts'
-
 export interface NodeApi extends LabApi {
   /** Sends the present state and every later one; the listener is dropped when its port closes. */
   watch(listener: (state: NodeState) => void): Promise<void>
