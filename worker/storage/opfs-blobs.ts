@@ -1,20 +1,12 @@
 // Blobs in the origin's private file system, by synchronous access handles (dedicated workers only).
 
 import { CentramError, errorMessage } from '#core/errors.ts'
+import type { Clock } from '#core/clock.ts'
 import type { BlobFile, Blobs } from './blobs.ts'
 import { isQuotaError } from './records.ts'
+import { openSyncHandle, type SyncFile, type SyncHandle } from './sync-access.ts'
 
-/** What is used of FileSystemSyncAccessHandle, which only the type library of workers knows. */
-interface SyncHandle {
-  getSize(): number
-  read(into: Uint8Array, options: { at: number }): number
-  write(from: Uint8Array, options: { at: number }): number
-  flush(): void
-  truncate(size: number): void
-  close(): void
-}
-
-export async function openOpfsBlobs(storage: StorageManager, folderName: string): Promise<Blobs> {
+export async function openOpfsBlobs(storage: StorageManager, folderName: string, clock: Clock): Promise<Blobs> {
   const folder = await guarded(async () => {
     const root = await storage.getDirectory()
     return root.getDirectoryHandle(folderName, { create: true })
@@ -22,11 +14,8 @@ export async function openOpfsBlobs(storage: StorageManager, folderName: string)
   return {
     open: (name) =>
       guarded(async () => {
-        const file: unknown = await folder.getFileHandle(name, { create: true })
-        return wrapHandle(
-          name,
-          await (file as { createSyncAccessHandle(): Promise<SyncHandle> }).createSyncAccessHandle(),
-        )
+        const find = async () => (await folder.getFileHandle(name, { create: true })) as unknown as SyncFile
+        return wrapHandle(name, await openSyncHandle(name, find, clock))
       }),
     remove: (name) =>
       guarded(async () => {

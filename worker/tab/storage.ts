@@ -1,6 +1,7 @@
 // What a tab keeps things in. Where the browser gives no storage (an address that is not secure, some private windows), the
 // node still runs; what it learns is gone with the tab.
 
+import { systemClock } from '../net/clock.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import { createMemoryBlobs } from '../storage/memory-blobs.ts'
 import { openOpfsBlobs } from '../storage/opfs-blobs.ts'
@@ -22,7 +23,7 @@ export async function openTabRecords(): Promise<Records> {
 export async function openTabBlobs(): Promise<Blobs> {
   const storage = (navigator as { storage?: StorageManager }).storage
   try {
-    if (storage) return await openOpfsBlobs(storage, FOLDER)
+    if (storage) return await openOpfsBlobs(storage, FOLDER, systemClock)
   } catch {
     // As without storage.
   }

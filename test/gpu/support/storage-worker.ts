@@ -1,5 +1,6 @@
 // A tab's storage in a real dedicated worker: opens OPFS and IndexedDB, and does what the test asks by name.
 
+import { systemClock } from '../../../worker/net/clock.ts'
 import { createModelCache, type CachedSource } from '../../../worker/storage/model-cache.ts'
 import { openOpfsBlobs } from '../../../worker/storage/opfs-blobs.ts'
 import type { OriginSource } from '../../../worker/storage/origin-source.ts'
@@ -37,7 +38,7 @@ function createOrigin(size: number, version: string): OriginSource {
 
 async function openCache(size: number, version: string): Promise<CachedSource> {
   const records = await openIndexedDbRecords('centram-storage-test')
-  const blobs = await openOpfsBlobs(navigator.storage, 'storage-test')
+  const blobs = await openOpfsBlobs(navigator.storage, 'storage-test', systemClock)
   const withLock = <T>(name: string, work: () => Promise<T>): Promise<T> => navigator.locks.request(name, work)
   return createModelCache({ blobs, records, withLock, pieceBytes: PIECE_BYTES }).open(createOrigin(size, version))
 }
@@ -48,7 +49,7 @@ const calls = {
     for (const store of ['model-bytes', 'a', 'b']) {
       for (const key of await records.keys(store)) await records.delete(store, key)
     }
-    const blobs = await openOpfsBlobs(navigator.storage, 'storage-test')
+    const blobs = await openOpfsBlobs(navigator.storage, 'storage-test', systemClock)
     for (const name of await blobs.list()) await blobs.remove(name)
     fetched = 0
   },
@@ -71,7 +72,7 @@ const calls = {
     return { ...found, left: await records.keys('a') }
   },
   async blobs() {
-    const blobs = await openOpfsBlobs(navigator.storage, 'storage-test')
+    const blobs = await openOpfsBlobs(navigator.storage, 'storage-test', systemClock)
     const file = await blobs.open('one')
     await file.write(10, Uint8Array.of(1, 2, 3))
     await file.flush()
