@@ -13,6 +13,8 @@ export interface LaunchOptions {
   readonly host: string
   /** Models on offer; by default the built-in one and the cache of `centram model get`. */
   readonly models?: ModelLibraryOptions
+  /** A built page other than the web app. */
+  readonly webFolder?: string
 }
 
 export function defaultModels(): ModelLibraryOptions {
@@ -23,7 +25,7 @@ export async function launchServer(options: LaunchOptions): Promise<RunningServe
   return startServer({
     port: options.port,
     host: options.host,
-    webFolder: WEB_FOLDER,
+    webFolder: options.webFolder ?? WEB_FOLDER,
     models: createModelLibrary(options.models ?? defaultModels()),
     signalling: await createSignallingService(),
     version: readVersion(),

@@ -102,13 +102,14 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 
   program
     .command('bench')
-    .description('time the kernels and whole models in headless Chromium')
+    .description('time the kernels, whole models and training in headless Chromium')
     .option(
       '--models <names>',
       'models to time, comma-separated, as --model of the demo; empty for none',
       'toy,smollm2-135m',
     )
     .option('--no-kernels', 'leave the kernels out')
+    .option('--no-training', 'leave training out')
     .option('--tokens <number>', 'tokens to generate in each run', parseCount(2, 4096), 16)
     .option('--tabs <number>', 'browser processes of the split runs', parseCount(2, 4), 2)
     .option('--repeats <number>', 'runs to take the median of', parseCount(1, 1000), 5)

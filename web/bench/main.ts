@@ -1,4 +1,7 @@
-// The benchmark page: runs the kernels in a worker of their own when the command line calls, and hands its messages on.
+// The benchmark page: runs the kernels in a worker of their own when the command line calls, and hands its messages on; a
+// second worker runs training steps as it is asked.
+
+import { offerWorker } from './ask-worker.ts'
 
 // Shared with whoever drives the page: it starts the run and hears every message of the worker.
 Object.assign(globalThis, {
@@ -11,3 +14,8 @@ Object.assign(globalThis, {
     worker.postMessage('start')
   },
 })
+
+offerWorker(
+  'centramTrain',
+  () => new Worker(new URL('../../worker/training-bench.ts', import.meta.url), { type: 'module', name: 'training' }),
+)

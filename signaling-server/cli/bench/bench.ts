@@ -1,4 +1,4 @@
-// `centram bench`: figures of the kernels and of whole models in headless Chromium, as tables and as JSON.
+// `centram bench`: figures of the kernels, of whole models and of training in headless Chromium, as tables and as JSON.
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
@@ -12,12 +12,15 @@ import { createWatchdog } from '../watchdog.ts'
 import { ensureWebApp } from '../web-build.ts'
 import { benchKernels, type KernelFigures } from './kernel-bench.ts'
 import { benchModel, type ModelFigures } from './model-bench.ts'
-import { describeKernels, describeModels } from './report.ts'
+import { describeKernels, describeModels, describeTraining } from './report.ts'
+import { benchTraining } from './training-bench.ts'
+import type { TrainingFigures } from './training-figures.ts'
 
 export interface BenchOptions {
   /** Names as `--model` of the demo takes them, comma-separated. */
   readonly models: string
   readonly kernels: boolean
+  readonly training: boolean
   readonly tokens: number
   readonly tabs: number
   readonly repeats: number
@@ -37,6 +40,7 @@ export interface BenchReport {
   readonly at: string
   readonly kernels: KernelFigures | null
   readonly models: readonly ModelFigures[]
+  readonly training: readonly TrainingFigures[]
 }
 
 /** Long enough that prefill is more than its fixed costs, and short enough for the built-in model's 128 positions. */
@@ -90,6 +94,18 @@ export async function runBench(options: BenchOptions): Promise<number> {
       await Promise.all(tabs.splice(0).map((tab) => tab.close()))
     }
     for (const line of describeModels(models)) say(line)
+    const training: TrainingFigures[] = []
+    if (options.training) {
+      const measured = await benchTraining({
+        models: options.models.split(','),
+        repeats: options.repeats,
+        watchdog,
+        say,
+      })
+      training.push(...measured.figures)
+      browser ||= measured.browser
+      for (const line of describeTraining(training)) say(line)
+    }
     const processors = cpus()
     const report: BenchReport = {
       version: readVersion(),
@@ -102,11 +118,15 @@ export async function runBench(options: BenchOptions): Promise<number> {
       at: new Date().toISOString(),
       kernels,
       models,
+      training,
     }
     const path = await save(report, options.out)
     say(`\nWritten to ${path}`)
     if (options.json) console.log(JSON.stringify(report))
-    return 0
+    const wrong = training.find(({ rival }) => rival && !rival.agreement.agrees)
+    if (!wrong) return 0
+    say(`The training step of ${wrong.model} and that of ${wrong.rival?.library ?? ''} computed different things.`)
+    return 1
   } catch (error) {
     console.error(`\nThe benchmark failed: ${errorMessage(error)}`)
     return 1

@@ -4,6 +4,7 @@ import { formatBytes, formatFigure, formatTable } from '../format.ts'
 import type { KernelFigures } from './kernel-bench.ts'
 import type { ModelFigures } from './model-bench.ts'
 import { formatSpread } from './spread.ts'
+import type { TrainingFigures } from './training-figures.ts'
 
 export function describeModels(models: readonly ModelFigures[]): string[] {
   if (models.length === 0) return []
@@ -40,5 +41,46 @@ export function describeKernels(kernels: KernelFigures): string[] {
         `${formatSpread({ median: row.median, least: row.slowest, most: row.fastest, repeats: 0 })} ${row.unit}`,
       ]),
     ),
+  ]
+}
+
+export function describeTraining(training: readonly TrainingFigures[]): string[] {
+  if (training.length === 0) return []
+  const rivals = training.flatMap(({ model, rival }) => (rival ? [{ model, rival }] : []))
+  return [
+    '',
+    'Training: LoRA on every linear, median (least to most)',
+    ...formatTable(
+      ['model', 'shape', 'weights', 'rank', 'tokens a step', 'tok/s', 'ms a step', 'forward ms', 'GPU memory'],
+      training.map((row) => [
+        row.model,
+        row.shape,
+        row.weights,
+        String(row.rank),
+        `${row.sequences} x ${row.length}`,
+        formatSpread(row.tokensPerSecond),
+        formatSpread(row.msPerStep),
+        formatSpread(row.forwardMs),
+        formatBytes(row.peakBytes),
+      ]),
+    ),
+    ...(rivals.length > 0
+      ? [
+          '',
+          'The same steps in another library, turn by turn',
+          ...formatTable(
+            ['model', 'library', 'losses differ by', 'gradient norms by', 'tok/s', 'GPU memory', 'its time over ours'],
+            rivals.map(({ model, rival }) => [
+              model,
+              rival.library,
+              rival.agreement.loss.toExponential(1),
+              rival.agreement.gradientNorm.toExponential(1),
+              rival.tokensPerSecond ? formatSpread(rival.tokensPerSecond) : 'NOT THE SAME STEP',
+              rival.peakBytes === undefined ? '' : formatBytes(rival.peakBytes),
+              rival.ratio ? formatSpread(rival.ratio) : '',
+            ]),
+          ),
+        ]
+      : []),
   ]
 }
