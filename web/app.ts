@@ -4,16 +4,24 @@ import { html, LitElement, nothing } from 'lit'
 import type { ModelInput, NodeApi, NodeState, Notice, StepTiming } from '../worker/node/api.ts'
 import { ChatApp } from './apps/chat/chat-app.ts'
 import './apps/dashboard/node-app.ts'
+import { LabApp } from './apps/lab/lab-app.ts'
 import { appStyles } from './app-styles.ts'
 import { filesOfDrop } from './ui/dropped-files.ts'
 import { baseStyles } from './ui/base-styles.ts'
 import { icons } from './ui/icons.ts'
 import './ui/notice-list.ts'
 import './ui/share-panel.ts'
+import { sortFiles } from './ui/sort-files.ts'
 import './ui/swarm-line.ts'
 
-type View = 'chat' | 'node'
+const VIEWS = ['chat', 'lab', 'node'] as const
+type View = (typeof VIEWS)[number]
 const VIEW = 'centram.view'
+
+const DROP_WORDS = {
+  chat: 'Drop a .gguf, a .safetensors, or the files of a Hugging Face folder to run a model; a text to train on.',
+  lab: 'Drop .txt, .md or .jsonl files to train on, or an adapter: a zip, or its two files.',
+}
 
 export class CentramApp extends LitElement {
   static override properties = {
@@ -43,7 +51,7 @@ export class CentramApp extends LitElement {
     super()
     this.api = null
     this.state = null
-    this.view = sessionStorage.getItem(VIEW) === 'node' ? 'node' : 'chat'
+    this.view = VIEWS.find((view) => view === sessionStorage.getItem(VIEW)) ?? 'chat'
     this.sharing = false
     this.dropping = false
     this.crash = ''
@@ -75,7 +83,8 @@ export class CentramApp extends LitElement {
     return html`
       <a class="skip" href="#main" @click=${(event: Event) => this.skip(event)}>Skip to the content</a>
       <nav aria-label="Apps">
-        ${this.renderTab('chat', 'Chat', icons.chat)} ${this.renderTab('node', 'Node', icons.node)}
+        ${this.renderTab('chat', 'Chat', icons.chat)} ${this.renderTab('lab', 'Lab', icons.lab)}
+        ${this.renderTab('node', 'Node', icons.node)}
       </nav>
       <header>
         <swarm-line .state=${this.state}></swarm-line>
@@ -101,9 +110,11 @@ export class CentramApp extends LitElement {
         tabindex="-1"
         @show-share=${() => (this.sharing = true)}
         @token=${(event: CustomEvent<StepTiming>) => this.token(event.detail)}
+        @open-chat=${(event: CustomEvent<string>) => this.openChat(event.detail)}
         @choose-model=${() => (this.view === 'node' ? this.show('chat') : undefined)}
       >
         <chat-app ?hidden=${this.view !== 'chat'} .api=${this.api} .state=${this.state}></chat-app>
+        <lab-app ?hidden=${this.view !== 'lab'} .api=${this.api} .state=${this.state}></lab-app>
         <node-app
           ?hidden=${this.view !== 'node'}
           .api=${this.api}
@@ -115,7 +126,7 @@ export class CentramApp extends LitElement {
       ${
         this.dropping
           ? html`<div class="drop" aria-hidden="true">
-              <p>Drop a .gguf, a .safetensors, or the files of a Hugging Face folder. They stay on this device.</p>
+              <p>${DROP_WORDS[this.view === 'lab' ? 'lab' : 'chat']} They stay on this device.</p>
             </div>`
           : nothing
       }
@@ -158,6 +169,11 @@ export class CentramApp extends LitElement {
     sessionStorage.setItem(VIEW, view)
   }
 
+  private openChat(modelId: string): void {
+    this.show('chat')
+    this.renderRoot.querySelector<ChatApp>(ChatApp.tag)?.useModel(modelId)
+  }
+
   private skip(event: Event): void {
     event.preventDefault()
     this.renderRoot.querySelector<HTMLElement>('main')?.focus()
@@ -189,10 +205,16 @@ export class CentramApp extends LitElement {
   private async take(transfer: DataTransfer): Promise<void> {
     const files = await filesOfDrop(transfer)
     if (files.length === 0) return
+    const sorted = sortFiles(files)
+    if (sorted.purpose !== 'model') {
+      this.show('lab')
+      await this.updateComplete
+      this.renderRoot.querySelector<LabApp>(LabApp.tag)?.takeFiles(sorted)
+      return
+    }
     this.show('chat')
     const input: ModelInput = { kind: 'files', files, names: files.map((file) => file.name) }
-    const chat = this.renderRoot.querySelector(ChatApp.tag)
-    if (chat instanceof ChatApp) await chat.addModel(input)
+    await this.renderRoot.querySelector<ChatApp>(ChatApp.tag)?.addModel(input)
   }
 }
 

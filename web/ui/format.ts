@@ -49,3 +49,20 @@ export function formatLayers(range: { readonly first: number; readonly last: num
 export function countOf(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`
 }
+
+/** 1,234,567. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en')
+}
+
+/** A figure of a measured or chosen quantity: four digits at most, tiny ones by powers of ten. */
+export function formatNumber(value: number): string {
+  if (value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6)) return String(Number(value.toPrecision(4)))
+  const [digits = '', power = ''] = Number(value.toPrecision(3)).toExponential().split('e')
+  return `${digits} × 10${String(Number(power)).replace(/./g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)] ?? '⁻')}`
+}
+
+/** A day as people of any country read it: 23 Nov 2026. */
+export function formatDay(milliseconds: number): string {
+  return new Date(milliseconds).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
+}

@@ -35,6 +35,7 @@ export class ProgressBar extends LitElement {
         margin-top: 4px;
         font-size: var(--size-small);
         color: var(--ink-soft);
+        white-space: normal;
       }
     `,
   ]
@@ -42,7 +43,8 @@ export class ProgressBar extends LitElement {
   declare label: string
   /** 0 to 1. */
   declare value: number
-  declare secondsLeft: number | null
+  /** `null` until it can be told; left out where nothing is under way. */
+  declare secondsLeft: number | null | undefined
 
   constructor() {
     super()
@@ -64,7 +66,8 @@ export class ProgressBar extends LitElement {
         <div class="done" style=${styleMap({ width: `${this.value * 100}%` })}></div>
       </div>
       <p class="figure">
-        <span>${this.label} ${formatPercent(this.value)}</span><span>${formatTimeLeft(this.secondsLeft)}</span>
+        <span>${this.label} ${formatPercent(this.value)}</span
+        ><span>${this.secondsLeft === undefined ? '' : formatTimeLeft(this.secondsLeft)}</span>
       </p>
     `
   }

@@ -12,6 +12,8 @@ import type {
   Stage,
 } from '../../../worker/node/api.ts'
 import { CentramError } from '../../../worker/core/errors.ts'
+import type { ModelConfig } from '../../../worker/core/formats/model-config.ts'
+import { createFakeLab, LAB_SCENES } from './fake-lab.ts'
 
 const SELF = '3fa91c07d2be4488'.repeat(4)
 const ANNA = 'a4520d11c96e73f0'.repeat(4)
@@ -58,9 +60,39 @@ const model = (id: string, title: string, sizeBytes: number, more: Partial<Model
   ...more,
 })
 
+const TOY_CONFIG: ModelConfig = {
+  family: 'gpt2',
+  name: 'toy',
+  vocabularySize: 256,
+  contextLength: 128,
+  width: 128,
+  layers: 4,
+  heads: 4,
+  kvHeads: 4,
+  headDim: 32,
+  ffnWidth: 512,
+  normEpsilon: 1e-5,
+  tiedHead: true,
+}
+const SMOL_CONFIG: ModelConfig = {
+  family: 'llama',
+  name: 'SmolLM2 135M Instruct',
+  vocabularySize: 49_152,
+  contextLength: 8192,
+  width: 576,
+  layers: 30,
+  heads: 9,
+  kvHeads: 3,
+  headDim: 64,
+  ffnWidth: 1536,
+  normEpsilon: 1e-5,
+  rope: { base: 100_000, dimensions: 64, layout: 'half' },
+  tiedHead: true,
+}
+
 const MODELS: readonly ModelState[] = [
-  model('toy', 'Built-in toy', 1_686_000, { origin: 'built-in', chat: false }),
-  model('smollm2-135m', 'SmolLM2 135M Instruct', 144_811_968),
+  model('toy', 'Built-in toy', 1_686_000, { origin: 'built-in', chat: false, config: TOY_CONFIG }),
+  model('smollm2-135m', 'SmolLM2 135M Instruct', 144_811_968, { config: SMOL_CONFIG }),
   model('smollm2-360m', 'SmolLM2 360M Instruct', 386_405_000),
   model('qwen2.5-0.5b', 'Qwen2.5 0.5B Instruct', 675_710_000),
   model('qwen2.5-1.5b', 'Qwen2.5 1.5B Instruct', 1_894_000_000),
@@ -116,7 +148,15 @@ const none = (reason: Extract<GpuState, { kind: 'none' }>['reason'], message: st
   remedy,
 })
 
+/** The built-in model in use here alone, as the Lab needs it. */
+const inUse: NodeState = {
+  ...alone,
+  models: MODELS.map((one) => (one.id === 'toy' ? { ...one, status: 'ready', progress: 1 } : one)),
+  placement: { modelId: 'toy', layers: 4, stages: [stage(SELF, 0, 4, { bytes: 2_300_000 })] },
+}
+
 export const SCENES: Readonly<Record<string, NodeState>> = {
+  ...Object.fromEntries(Object.entries(LAB_SCENES).map(([name, lab]) => [name, { ...inUse, ...lab }])),
   alone,
   shared,
   guest: {
@@ -210,26 +250,20 @@ const WORDS =
   'A tide is the slow rise and fall of the sea, and it is mostly the Moon that makes it. The side of the Earth that faces the Moon is pulled a little more than the middle, and the far side a little less, so the water stands high in two places at once. As the Earth turns under them, a coast passes both in a day.'
 
 export function createFakeNode(scene: string): NodeApi {
-  const state = SCENES[scene] ?? alone
+  let state = SCENES[scene] ?? alone
   let stopped = false
   const fail = scene === 'leaving'
-  const notPlayed = async (): Promise<never> => {
-    throw new CentramError('INTERNAL', 'This is not played here.')
+  const listeners: ((state: NodeState) => void)[] = []
+  const update = (change: Partial<NodeState>) => {
+    state = { ...state, ...change }
+    for (const listener of listeners) listener(state)
   }
   return {
-    previewTraining: notPlayed,
-    startTraining: notPlayed,
-    pauseTraining: notPlayed,
-    resumeTraining: notPlayed,
-    endTraining: notPlayed,
-    removeRun: notPlayed,
-    setAdapters: notPlayed,
-    importGenome: notPlayed,
-    exportGenome: notPlayed,
-    removeGenome: notPlayed,
-    previewMerge: notPlayed,
-    mergeGenomes: notPlayed,
-    watch: async (listener) => listener(state),
+    ...createFakeLab(() => state, update),
+    watch: async (listener) => {
+      listeners.push(listener)
+      listener(state)
+    },
     rename: async () => {},
     addModel: async () => {
       throw new CentramError(

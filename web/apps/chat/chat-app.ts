@@ -12,6 +12,7 @@ import '../../ui/layer-ribbon.ts'
 import '../../ui/progress-bar.ts'
 import { createConversation, type ChatSettings, type Conversation } from './conversation.ts'
 import { createChatStore, readChosenModel, readSettings, writeChosenModel, writeSettings } from './chat-store.ts'
+import './adapter-chips.ts'
 import type { Beginning } from './first-visit.ts'
 import './first-visit.ts'
 import { MessageBox } from './message-box.ts'
@@ -134,10 +135,24 @@ export class ChatApp extends LitElement {
             @send=${(event: CustomEvent<string>) => this.send(event.detail)}
             @stop=${() => this.stop()}
             @choose=${() => (this.choosing = !this.choosing)}
-          ></message-box>
+          >
+            ${this.renderAdapters(state, model)}
+          </message-box>
         </div>
       </div>
     `
+  }
+
+  /** Which genomes the model answers with; only that of the model in use is known. */
+  private renderAdapters(state: NodeState | null, model: ModelState | undefined) {
+    if (!state || state.adapters.length === 0 || state.placement?.modelId !== model?.id) return nothing
+    return html`<adapter-chips
+      slot="adapters"
+      .genomes=${state.genomes}
+      .adapters=${state.adapters}
+      @set-adapters=${(event: CustomEvent<NodeState['adapters']>) =>
+        this.act((api) => api.setAdapters(model?.id ?? '', event.detail))}
+    ></adapter-chips>`
   }
 
   private renderModels() {
@@ -200,6 +215,8 @@ export class ChatApp extends LitElement {
     const placement = state?.placement
     if (!state || !placement || this.loading || this.#conversation?.answering) return nothing
     const helpers = state.peers.filter((peer) => peer.link === 'open' && !peer.light)
+    // With adapters a model runs in this tab alone.
+    if (state.adapters.length > 0) return nothing
     if (helpers.length === 0 || placement.stages.length > 1 || placement.layers < 2) return nothing
     const model = state.models.find((one) => one.id === placement.modelId)
     if (model?.status !== 'ready') return nothing
@@ -232,9 +249,20 @@ export class ChatApp extends LitElement {
       void this.showModels(detail.modelId)
       return
     }
-    this.choose(detail.modelId)
-    this.renderRoot.querySelector<HTMLElement>('message-box')?.focus()
-    void this.ready(detail.modelId)
+    this.useModel(detail.modelId)
+  }
+
+  /** Turns to a model, and loads it where nothing large must be fetched first. */
+  useModel(modelId: string): void {
+    this.choose(modelId)
+    const { state, model } = this
+    if (!state || model?.id !== modelId) return
+    if (!canAnswer(state, model) && !isAtHand(model)) {
+      void this.showModels(modelId)
+      return
+    }
+    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('message-box')?.focus())
+    void this.ready(modelId)
   }
 
   private async showModels(modelId?: string): Promise<void> {

@@ -48,8 +48,13 @@ export class MessageBox extends LitElement {
       textarea:focus-visible {
         outline: none;
       }
+      .line {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        min-width: 0;
+      }
       .model {
-        justify-self: start;
         min-width: 0;
         max-width: 100%;
         color: var(--ink-soft);
@@ -95,15 +100,17 @@ export class MessageBox extends LitElement {
         @input=${(event: Event) => (this.text = (event.target as HTMLTextAreaElement).value)}
         @keydown=${(event: KeyboardEvent) => this.key(event)}
       ></textarea>
-      <button
-        type="button"
-        class="plain model"
-        aria-label=${this.model ? `Model: ${this.model}` : 'Choose a model'}
-        aria-expanded=${this.choosing}
-        @click=${() => this.dispatchEvent(new CustomEvent('choose', { bubbles: true, composed: true }))}
-      >
-        <span>${this.model || 'Choose a model'}</span>${icons.chevron}
-      </button>
+      <div class="line">
+        <button
+          type="button"
+          class="plain model"
+          aria-label=${this.model ? `Model: ${this.model}` : 'Choose a model'}
+          aria-expanded=${this.choosing}
+          @click=${() => this.dispatchEvent(new CustomEvent('choose', { bubbles: true, composed: true }))}
+        >
+          <span>${this.model || 'Choose a model'}</span>${icons.chevron}</button
+        ><slot name="adapters"></slot>
+      </div>
       ${
         this.answering
           ? html`<button type="button" class="go" aria-label="Stop" title="Stop" @click=${() => this.tell('stop', '')}>

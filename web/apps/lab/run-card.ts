@@ -1,0 +1,226 @@
+// One training run: how far it is, how well it does, what it costs, and what can be done with it.
+
+import { css, html, LitElement, nothing } from 'lit'
+import { errorMessage } from '#core/errors.ts'
+import type { NodeApi } from '../../../worker/node/api.ts'
+import type { RunState } from '../../../worker/node/lab-api.ts'
+import { baseStyles } from '../../ui/base-styles.ts'
+import { formatBytes, formatNumber, formatRate } from '../../ui/format.ts'
+import '../../ui/confirm-button.ts'
+import '../../ui/progress-bar.ts'
+import './loss-chart.ts'
+
+export class RunCard extends LitElement {
+  static override properties = {
+    api: { attribute: false },
+    run: { attribute: false },
+    kept: { type: Boolean },
+    problem: { state: true },
+    asked: { state: true },
+  }
+
+  static override styles = [
+    baseStyles,
+    css`
+      :host {
+        display: block;
+        min-width: 0;
+      }
+      .head {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: baseline;
+        gap: 0 12px;
+        overflow-wrap: anywhere;
+      }
+      progress-bar {
+        display: block;
+        margin: 8px 0;
+      }
+      dl {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 4px 24px;
+        margin: 8px 0 12px;
+      }
+      dt {
+        font-size: var(--size-small);
+        color: var(--ink-soft);
+        line-height: 1.4;
+      }
+      .failed {
+        margin: 8px 0;
+        padding: 8px 12px;
+        border-radius: var(--radius);
+        background: var(--loss-wash);
+        color: var(--loss);
+        overflow-wrap: anywhere;
+      }
+      .actions {
+        margin: 8px 0 0 -8px;
+        gap: 4px;
+      }
+    `,
+  ]
+
+  declare api: NodeApi | null
+  declare run: RunState | null
+  /** Whether the genome it made is still here. */
+  declare kept: boolean
+  declare problem: string
+  /** What was asked of the node and is not done yet. */
+  declare asked: string
+
+  constructor() {
+    super()
+    this.api = null
+    this.run = null
+    this.kept = false
+    this.problem = ''
+    this.asked = ''
+  }
+
+  override render() {
+    const { run } = this
+    if (!run) return nothing
+    return html`<article aria-label=${`Run ${run.name}`} data-run=${run.id} data-status=${run.status}>
+      <div class="head">
+        <h3>${run.name}</h3>
+        <span class="small soft">${run.modelTitle} · ${describeStatus(run)}</span>
+      </div>
+      <progress-bar
+        label=${`Step ${run.step} of ${run.steps}`}
+        .value=${run.steps > 0 ? run.step / run.steps : 0}
+        .secondsLeft=${run.status === 'running' ? run.secondsLeft : undefined}
+      ></progress-bar>
+      ${run.error ? html`<p class="failed" role="alert">${run.error.message}</p>` : nothing} ${renderFigures(run)}
+      ${
+        run.losses.length + run.heldOutLosses.length > 0
+          ? html`<loss-chart .losses=${run.losses} .heldOut=${run.heldOutLosses} steps=${run.steps}></loss-chart>`
+          : nothing
+      }
+      ${this.renderActions(run)}
+      ${this.problem ? html`<p class="loss small" role="alert">${this.problem}</p>` : nothing}
+    </article>`
+  }
+
+  private renderActions(run: RunState) {
+    const { id, name, status } = run
+    const busy = this.asked !== ''
+    const button = (label: string, action: (api: NodeApi) => Promise<unknown>) =>
+      html`<button
+        class="plain"
+        ?disabled=${busy}
+        aria-label=${`${label} ${name}`}
+        @click=${() => this.act(label, action)}
+      >
+        ${label}
+      </button>`
+    const confirm = (label: string, question: string, yes: string, action: (api: NodeApi) => Promise<unknown>) =>
+      html`<confirm-button
+        label=${label}
+        what=${name}
+        question=${question}
+        yes=${yes}
+        no="Keep it"
+        @confirm=${() => this.act(label, action)}
+      ></confirm-button>`
+    const keep = button('End and keep', (api) => api.endTraining(id, true))
+    const cancel = confirm('Cancel', 'Throw away what it learned?', 'Throw away', (api) => api.endTraining(id, false))
+    switch (status) {
+      case 'preparing':
+        return html`<div class="row actions">${cancel}</div>`
+      case 'running':
+        return html`<div class="row actions">
+          ${button('Pause', (api) => api.pauseTraining(id))} ${run.step > 0 ? keep : nothing} ${cancel}
+        </div>`
+      case 'pausing':
+        return html`<div class="row actions">${cancel}</div>`
+      case 'paused':
+        return html`<div class="row actions">
+          ${button('Resume', (api) => api.resumeTraining(id))} ${run.step > 0 ? keep : nothing} ${cancel}
+        </div>`
+      case 'failed':
+        return html`<div class="row actions">
+          ${button('Try again', (api) => api.resumeTraining(id))}
+          ${confirm('Remove', 'Remove this run?', 'Remove', (api) => api.removeRun(id))}
+        </div>`
+      case 'finished':
+        return html`<div class="row actions">
+          ${
+            run.genomeId && this.kept
+              ? html`<button
+                  class="plain"
+                  aria-label=${`Chat with ${name}`}
+                  @click=${() => this.chat(run.genomeId ?? '')}
+                >
+                  Chat with it
+                </button>`
+              : nothing
+          }
+          ${button('Take off the list', (api) => api.removeRun(id))}
+        </div>`
+    }
+  }
+
+  private chat(genomeId: string): void {
+    this.dispatchEvent(new CustomEvent('chat-with', { detail: genomeId, bubbles: true, composed: true }))
+  }
+
+  private async act(what: string, action: (api: NodeApi) => Promise<unknown>): Promise<void> {
+    if (!this.api || this.asked !== '') return
+    this.problem = ''
+    this.asked = what
+    try {
+      await action(this.api)
+    } catch (error) {
+      this.problem = errorMessage(error)
+    }
+    this.asked = ''
+  }
+}
+
+function renderFigures(run: RunState) {
+  const { losses, heldOutLosses: heldOut, privacy } = run
+  const figure = (term: string, words: unknown) =>
+    html`<div>
+      <dt>${term}</dt>
+      <dd class="figure">${words}</dd>
+    </div>`
+  const last = losses.at(-1)
+  const first = heldOut[0]
+  const now = heldOut.at(-1)
+  const shown = [
+    last && figure('Loss', last.loss.toFixed(3)),
+    first &&
+      now &&
+      figure(
+        'Held-out loss',
+        now === first ? now.loss.toFixed(3) : `${first.loss.toFixed(3)} → ${now.loss.toFixed(3)}`,
+      ),
+    run.tokensPerSecond !== null && figure('Speed', formatRate(1000 / run.tokensPerSecond)),
+    run.gpuBytes > 0 && figure('GPU memory', formatBytes(run.gpuBytes)),
+    privacy &&
+      figure(`ε of ${formatNumber(privacy.budget)}, δ ${formatNumber(privacy.delta)}`, privacy.epsilon.toFixed(2)),
+  ].filter(Boolean)
+  return shown.length > 0 ? html`<dl>${shown}</dl>` : nothing
+}
+
+export function describeStatus(run: Pick<RunState, 'status' | 'step' | 'steps' | 'genomeId'>): string {
+  switch (run.status) {
+    case 'preparing':
+      return 'reading the text and the model'
+    case 'running':
+      return 'training'
+    case 'pausing':
+      return 'pausing after this step'
+    case 'paused':
+      return 'paused; it goes on from here, also another day'
+    case 'failed':
+      return 'stopped'
+    case 'finished':
+      return run.genomeId ? 'finished; its genome is kept' : 'ended'
+  }
+}
+
+customElements.define('run-card', RunCard)

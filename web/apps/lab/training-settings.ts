@@ -1,0 +1,155 @@
+// The settings of a run that most people leave alone: the adapter, the steps, and what becomes of the result.
+
+import { html, LitElement, nothing } from 'lit'
+import type { ModelConfig } from '#core/formats/model-config.ts'
+import { loraScale, targetsOf, type LoraTarget } from '#core/genome/lora-config.ts'
+import { baseStyles } from '../../ui/base-styles.ts'
+import { formatNumber } from '../../ui/format.ts'
+import { choiceField, fieldStyles, numberField, tickField } from './fields.ts'
+import { settingsStyles } from './settings-styles.ts'
+import { TARGET_WORDS } from './target-words.ts'
+import { LICENCES, type TrainingProblems, type TrainingValues } from './training-values.ts'
+
+export class TrainingSettings extends LitElement {
+  static override properties = {
+    config: { attribute: false },
+    values: { attribute: false },
+    problems: { attribute: false },
+  }
+
+  static override styles = [baseStyles, fieldStyles, settingsStyles]
+
+  declare config: ModelConfig | null
+  declare values: TrainingValues | null
+  declare problems: TrainingProblems
+
+  constructor() {
+    super()
+    this.config = null
+    this.values = null
+    this.problems = {}
+  }
+
+  override render() {
+    const { config, values } = this
+    if (!config || !values) return nothing
+    return html`${this.renderAdapter(config, values)}${this.renderSteps(values)}${this.renderResult(values)}`
+  }
+
+  private renderAdapter(config: ModelConfig, values: TrainingValues) {
+    const scale = formatNumber(loraScale(values))
+    return html`<fieldset>
+      <legend>Adapter (LoRA)</legend>
+      <div class="targets" role="group" aria-label="Linears that are adapted">
+        ${targetsOf(config.family).map((target) =>
+          tickField({
+            label: TARGET_WORDS[target],
+            hint: html`<span class="mono">${target}</span>`,
+            checked: values.targets.includes(target),
+            onChange: (checked) => this.setTarget(target, checked),
+          }),
+        )}
+      </div>
+      <div class="fields">
+        ${numberField({
+          label: 'Rank',
+          value: values.rank,
+          min: 1,
+          max: 512,
+          step: 1,
+          hint: 'higher learns more, and costs more',
+          onChange: (rank) => this.set({ rank }),
+        })}
+        ${numberField({
+          label: 'Alpha',
+          value: values.alpha,
+          min: 0,
+          hint: Number.isFinite(loraScale(values)) ? `the update counts × ${scale}` : '',
+          onChange: (alpha) => this.set({ alpha }),
+        })}
+        ${numberField({
+          label: 'Dropout',
+          value: values.dropout,
+          min: 0,
+          max: 0.99,
+          hint: 'part of the inputs left out, against learning by heart',
+          problem: this.problems.dropout,
+          onChange: (dropout) => this.set({ dropout }),
+        })}
+      </div>
+      ${this.problems.lora ? html`<p class="problem" role="alert">${this.problems.lora}</p>` : nothing}
+      ${tickField({
+        label: 'Rank-stabilised scaling (rsLoRA)',
+        hint: 'alpha / √rank instead of alpha / rank: for high ranks',
+        checked: values.rankStabilised,
+        onChange: (rankStabilised) => this.set({ rankStabilised }),
+      })}
+    </fieldset>`
+  }
+
+  private renderSteps(values: TrainingValues) {
+    const number = (
+      label: string,
+      field: 'steps' | 'batchSize' | 'sequenceLength' | 'learningRate' | 'seed',
+      hint: string,
+      whole = true,
+    ) =>
+      numberField({
+        label,
+        value: values[field],
+        min: 0,
+        step: whole ? 1 : 'any',
+        hint,
+        problem: this.problems[field],
+        onChange: (value) => this.set({ [field]: value }),
+      })
+    return html`<fieldset>
+      <legend>Steps</legend>
+      <div class="fields">
+        ${number('Steps', 'steps', 'updates of the adapter')} ${number('Batch', 'batchSize', 'sequences a step')}
+        ${number('Sequence length', 'sequenceLength', 'tokens a sequence')}
+        ${number('Learning rate', 'learningRate', 'at its peak, after the warm-up', false)}
+        ${numberField({
+          label: 'Held out, %',
+          value: Number((values.heldOutFraction * 100).toPrecision(4)),
+          min: 0,
+          max: 50,
+          hint: 'of the text: never trained on, shows what was really learnt',
+          problem: this.problems.heldOutFraction,
+          onChange: (percent) => this.set({ heldOutFraction: percent / 100 }),
+        })}
+        ${number('Seed', 'seed', 'same seed, same bits')}
+      </div>
+    </fieldset>`
+  }
+
+  private renderResult(values: TrainingValues) {
+    return html`<fieldset>
+      <legend>Result</legend>
+      ${choiceField({
+        label: 'Licence',
+        value: values.licence,
+        options: LICENCES.map((value) => ({
+          value,
+          label: value.replace('LicenseRef-', '').replaceAll('-rights-', ' rights '),
+        })),
+        hint: 'what others may do with the genome, should you pass it on',
+        onChange: (licence) => this.set({ licence }),
+      })}
+    </fieldset>`
+  }
+
+  private setTarget(target: LoraTarget, checked: boolean): void {
+    if (!this.config || !this.values) return
+    const { targets } = this.values
+    this.set({
+      targets: targetsOf(this.config.family).filter((one) => (one === target ? checked : targets.includes(one))),
+    })
+  }
+
+  private set(change: Partial<TrainingValues>): void {
+    this.dispatchEvent(new CustomEvent('change-values', { detail: change, bubbles: true, composed: true }))
+  }
+}
+
+customElements.define('training-settings', TrainingSettings)

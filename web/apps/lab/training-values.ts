@@ -1,0 +1,136 @@
+// What the training form holds, what it begins with for each model, and the request it becomes.
+
+import type { ModelConfig } from '#core/formats/model-config.ts'
+import { checkLoraConfig, targetsOf, type LoraTarget } from '#core/genome/lora-config.ts'
+import { errorMessage } from '#core/errors.ts'
+import type { PrivacyRequest, TrainingRequest } from '../../../worker/node/lab-api.ts'
+
+export interface TrainingValues {
+  readonly targets: readonly LoraTarget[]
+  readonly rank: number
+  readonly alpha: number
+  readonly rankStabilised: boolean
+  readonly dropout: number
+  readonly freezeA: boolean
+  readonly steps: number
+  readonly batchSize: number
+  readonly sequenceLength: number
+  readonly learningRate: number
+  readonly heldOutFraction: number
+  readonly seed: number
+  readonly licence: string
+  /** Absent where the run is not private. */
+  readonly privacy: PrivacyRequest | null
+}
+
+export const DEFAULT_LICENCE = 'LicenseRef-all-rights-reserved'
+export const LICENCES = [DEFAULT_LICENCE, 'CC0-1.0', 'CC-BY-4.0', 'CC-BY-SA-4.0', 'Apache-2.0', 'MIT', 'AGPL-3.0-only']
+
+/** Noise that costs little of a small text's budget and still lets something be learnt. */
+export const DEFAULT_PRIVACY: PrivacyRequest = { noiseMultiplier: 1, clipNorm: 0.5, delta: 1e-5, budget: 8 }
+
+/** Widths up to which a model is tiny, and small; wider ones take smaller steps. */
+const TINY_WIDTH = 256
+const SMALL_WIDTH = 1024
+const SEQUENCE = 256
+
+/** Small adapters want large steps, and the less so the larger the model is. */
+export function defaultValues(config: ModelConfig): TrainingValues {
+  const { width } = config
+  const tiny = width <= TINY_WIDTH
+  return {
+    targets: targetsOf(config.family),
+    rank: 8,
+    alpha: 16,
+    rankStabilised: false,
+    dropout: 0,
+    freezeA: false,
+    steps: tiny ? 200 : 100,
+    batchSize: tiny ? 8 : 4,
+    sequenceLength: Math.min(SEQUENCE, config.contextLength),
+    learningRate: tiny ? 2e-3 : width <= SMALL_WIDTH ? 5e-4 : 2e-4,
+    heldOutFraction: 0.1,
+    seed: 0,
+    licence: DEFAULT_LICENCE,
+    privacy: null,
+  }
+}
+
+/** Fields of the form that can be wrong by themselves. */
+export type ProblemField =
+  | 'lora'
+  | 'dropout'
+  | 'steps'
+  | 'batchSize'
+  | 'sequenceLength'
+  | 'learningRate'
+  | 'heldOutFraction'
+  | 'seed'
+  | 'licence'
+  | 'noiseMultiplier'
+  | 'clipNorm'
+  | 'delta'
+  | 'budget'
+
+export type TrainingProblems = Partial<Readonly<Record<ProblemField, string>>>
+
+/** What can be said before the node is asked, each beside its own field. */
+export function findProblems(config: ModelConfig, values: TrainingValues): TrainingProblems {
+  const problems: Partial<Record<ProblemField, string>> = {}
+  const demand = (field: ProblemField, right: boolean, words: string) => {
+    if (!right) problems[field] = words
+  }
+  const whole = (value: number, least: number) => Number.isSafeInteger(value) && value >= least
+  try {
+    checkLoraConfig(config, values)
+  } catch (error) {
+    problems.lora = errorMessage(error)
+  }
+  demand('dropout', values.dropout >= 0 && values.dropout < 1, 'From 0 to below 1.')
+  demand('steps', whole(values.steps, 1), 'A whole number from 1 on.')
+  demand('batchSize', whole(values.batchSize, 1), 'A whole number from 1 on.')
+  demand(
+    'sequenceLength',
+    whole(values.sequenceLength, 2) && values.sequenceLength <= config.contextLength,
+    `From 2 to the model’s context of ${config.contextLength} tokens.`,
+  )
+  demand('learningRate', values.learningRate > 0 && values.learningRate <= 1, 'Above 0, at most 1.')
+  demand('heldOutFraction', values.heldOutFraction >= 0 && values.heldOutFraction <= 0.5, 'From 0 to 50 %.')
+  demand('seed', whole(values.seed, 0), 'A whole number from 0 on.')
+  demand('licence', values.licence.trim() !== '', 'Say what others may do with it.')
+  if (values.privacy) {
+    const { noiseMultiplier, clipNorm, delta, budget } = values.privacy
+    demand('noiseMultiplier', noiseMultiplier > 0, 'Above 0.')
+    demand('clipNorm', clipNorm > 0, 'Above 0.')
+    demand('delta', delta > 0 && delta < 1, 'Between 0 and 1; below one part in the number of documents.')
+    demand('budget', budget > 0, 'Above 0.')
+  }
+  return problems
+}
+
+export function trainingRequest(
+  modelId: string,
+  name: string,
+  files: readonly File[],
+  { privacy, ...values }: TrainingValues,
+): TrainingRequest {
+  const { targets, rank, alpha, rankStabilised, dropout, freezeA, ...rest } = values
+  return {
+    ...rest,
+    modelId,
+    name: name.trim(),
+    files,
+    names: files.map((file) => file.name),
+    lora: { targets, rank, alpha, rankStabilised, dropout, freezeA },
+    licence: values.licence.trim(),
+    ...(privacy && { privacy }),
+  }
+}
+
+/** What a genome of these files is called unless its maker knows better. */
+export function nameFor(files: readonly File[]): string {
+  const [first] = files
+  if (!first) return ''
+  const name = first.name.replace(/\.[^.]+$/, '')
+  return files.length === 1 ? name : `${name} and ${files.length - 1} more`
+}
