@@ -47,6 +47,7 @@ async function surround({ settings, slot, links }: NodeBoot): Promise<Surroundin
     withLock,
     fetch: (url, init) => fetch(url, init),
     clock: systemClock,
+    wallTime: () => Math.round(performance.timeOrigin + performance.now()),
     random,
   }
 }

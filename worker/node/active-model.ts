@@ -1,5 +1,5 @@
-// The one model a node answers with: loads it here or over the room's nodes, keeps it placed as nodes come and go, and says
-// where its layers are.
+// The one model a node answers with: loads it here or over the room's nodes, with the adapters chosen for it, keeps it placed
+// as nodes come and go, and says where its layers are.
 
 import { CentramError, errorCode, errorMessage } from '#core/errors.ts'
 import type { OpenedModel } from '#core/formats/opened-model.ts'
@@ -13,6 +13,8 @@ import type { PipelineSession } from '../hyperlink/pipeline-session.ts'
 import type { Shard } from '../model/shard.ts'
 import { placementOf } from '../model/shard-tensors.ts'
 import type { LoadOptions, Placement, Stage } from './api.ts'
+import type { ActiveGenome } from './lab-api.ts'
+import type { ModelAdapters } from './model-adapters.ts'
 import type { ModelLibrary } from './model-library.ts'
 import type { ShardLoader } from './shard-loader.ts'
 
@@ -23,10 +25,13 @@ export interface ActiveModelOptions {
   readonly port: PipePort
   readonly library: ModelLibrary
   readonly shards: ShardLoader
+  readonly adapters: ModelAdapters
   /** Nodes of the room that offer a GPU, this one left out. */
   helpers(): readonly PlacementNode[]
   random(length: number): Uint8Array
   onPlacement(placement: Placement | null): void
+  /** Those that the model now answers with. */
+  onAdapters(adapters: readonly ActiveGenome[]): void
   /** Tells the room what this node can now answer with. */
   onReady(): void
   onNotice(code: CentramError['code'], message: string): void
@@ -49,6 +54,11 @@ export interface ActiveModel {
   /** The loaded model, placed anew first if a node of its pipeline was lost. */
   ready(modelId: string): Promise<LoadedModel>
   current(): LoadedModel | null
+  /**
+   * What the model answers with from now on; kept for when it is loaded. A model with adapters is placed here alone. Not
+   * while answering. Throws `MODEL_MISMATCH` and others, and then everything stays as it was.
+   */
+  setAdapters(modelId: string, adapters: readonly ActiveGenome[]): Promise<void>
   /** The pipeline that frames belong to, still loading or loaded. */
   pipeline(): Pipeline | null
   /** Places the layers anew when the nodes of the room are no longer those of the placement. Not while answering. */
@@ -68,6 +78,8 @@ export function createActiveModel(options: ActiveModelOptions): ActiveModel {
   let wish: Wish | null = null
   let loaded: LoadedModel | null = null
   let pipeline: Pipeline | null = null
+  /** This node's stage. */
+  let ownShard: Shard | null = null
   let loading: { readonly promise: Promise<LoadedModel>; readonly abort: AbortController } | null = null
   /** Nodes that refused their stage of the present model; they are asked again when a person loads it again. */
   const refused = new Set<string>()
@@ -90,12 +102,15 @@ export function createActiveModel(options: ActiveModelOptions): ActiveModel {
     pipeline?.close()
     pipeline = null
     loaded = null
+    ownShard = null
+    options.onAdapters([])
     showPlacement()
   }
 
   /** The nodes the wish is placed over, this one first. */
-  function nodesFor(placement: Wish['placement']): PlacementNode[] {
-    const helpers = placement === 'solo' ? [] : options.helpers().filter((node) => !refused.has(node.id))
+  function nodesFor({ modelId, placement }: Wish): PlacementNode[] {
+    const isAlone = placement === 'solo' || options.adapters.chosen(modelId).length > 0
+    const helpers = isAlone ? [] : options.helpers().filter((node) => !refused.has(node.id))
     return [options.shards.offer(), ...helpers]
   }
 
@@ -106,7 +121,8 @@ export function createActiveModel(options: ActiveModelOptions): ActiveModel {
     const model = await library.open(modelId, signal)
     const tokenizer = createTokenizer(model.tokenizer)
     const contextLength = Math.min(wanted.contextLength ?? DEFAULT_CONTEXT, model.config.contextLength)
-    const nodes = nodesFor(wanted.placement)
+    const nodes = nodesFor(wanted)
+    const chosen = options.adapters.chosen(modelId)
     placedFor = namesOf(nodes)
     const stages = placeLayers(placementOf(model, contextLength), nodes)
     drop()
@@ -126,10 +142,35 @@ export function createActiveModel(options: ActiveModelOptions): ActiveModel {
       await library.fetch(modelId, range, { signal, onProgress: (part) => onProgress(part * 0.8) })
       library.setStatus(modelId, { status: 'loading', progress: 0 })
       const { profile } = plan
-      return options.shards.load(model, range, { profile, signal, onProgress: (part) => onProgress(0.8 + part * 0.2) })
+      const onLoad = (part: number) => onProgress(0.8 + part * 0.2)
+      ownShard = await options.shards.load(model, range, { profile, signal, onProgress: onLoad })
+      await applyOrDrop(ownShard, model, modelId, chosen)
+      return ownShard
     })
     signal.throwIfAborted()
     return createLoaded(modelId, model, tokenizer, placed)
+  }
+
+  async function apply(shard: Shard, model: OpenedModel, chosen: readonly ActiveGenome[]): Promise<void> {
+    await shard.setAdapters(await options.adapters.read(model, chosen))
+    options.onAdapters(chosen)
+  }
+
+  /** A genome that cannot be read must not keep its model from answering. */
+  async function applyOrDrop(
+    shard: Shard,
+    model: OpenedModel,
+    modelId: string,
+    chosen: readonly ActiveGenome[],
+  ): Promise<void> {
+    if (chosen.length === 0) return
+    try {
+      await apply(shard, model, chosen)
+    } catch (error) {
+      if (errorCode(error) === 'GPU_LOST') throw error
+      options.onNotice(errorCode(error), `${errorMessage(error)} The model answers without adapters.`)
+      await options.adapters.choose(modelId, [])
+    }
   }
 
   function createLoaded(modelId: string, model: OpenedModel, tokenizer: Tokenizer, placed: Pipeline): LoadedModel {
@@ -194,6 +235,12 @@ export function createActiveModel(options: ActiveModelOptions): ActiveModel {
     return promise
   }
 
+  function follow(): void {
+    if (!wish || loading || !pipeline) return
+    if (!pipeline.broken() && namesOf(nodesFor(wish)) === placedFor) return
+    begin(wish).catch(() => undefined)
+  }
+
   return {
     async load(modelId, loadOptions = {}) {
       refused.clear()
@@ -225,11 +272,25 @@ export function createActiveModel(options: ActiveModelOptions): ActiveModel {
 
     current: () => loaded,
     pipeline: () => pipeline,
+    follow,
 
-    follow() {
-      if (!wish || loading || !pipeline) return
-      if (!pipeline.broken() && namesOf(nodesFor(wish.placement)) === placedFor) return
-      begin(wish).catch(() => undefined)
+    async setAdapters(modelId, chosen) {
+      const before = options.adapters.chosen(modelId)
+      const model = await library.open(modelId)
+      await options.adapters.read(model, chosen)
+      await options.adapters.choose(modelId, chosen)
+      await loading?.promise.catch(() => undefined)
+      if (loaded?.modelId !== modelId || loaded.pipeline.broken()) return
+      try {
+        if (ownShard && loaded.pipeline.plan.stages.length === 1) await apply(ownShard, model, chosen)
+        else if (wish) await begin(wish)
+      } catch (error) {
+        await options.adapters.choose(modelId, before)
+        throw error
+      } finally {
+        // Without adapters, or without those that failed, the room's nodes may take a part again.
+        follow()
+      }
     },
 
     onPeerLost(peer, reason) {

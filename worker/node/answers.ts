@@ -13,6 +13,8 @@ export interface Answers {
   generate(request: GenerateRequest, hooks: AnswerListener): Promise<GenerateResult>
   /** Whether an answer of that id was running or waiting here. */
   stop(requestId: string): boolean
+  /** Runs `work` when the answers asked for so far are given; those asked for later wait for it. */
+  between<T>(work: () => Promise<T>): Promise<T>
   busy(): boolean
 }
 
@@ -75,6 +77,11 @@ export function createAnswers(active: ActiveModel, onIdle: () => void): Answers 
       if (!known.has(requestId)) return false
       cancelled.add(requestId)
       return true
+    },
+    between(work) {
+      const running = turn.then(work)
+      turn = running.catch(() => undefined)
+      return running
     },
     busy: () => waiting > 0,
   }

@@ -1,7 +1,7 @@
 // One node: wires the GPU, the models, the room and the answers together, and offers them as `NodeApi`. Wiring only.
 
 import { toHex } from '#core/crypto/bytes.ts'
-import { CentramError, errorMessage } from '#core/errors.ts'
+import { CentramError, errorCode, errorMessage } from '#core/errors.ts'
 import { createShardServer } from '../hyperlink/shard-server.ts'
 import type { PipePort } from '../hyperlink/pipe-port.ts'
 import { createSwarm } from '../net/swarm.ts'
@@ -13,6 +13,9 @@ import { handlePeer } from './handlers/peer.ts'
 import { handlePipe } from './handlers/pipe.ts'
 import { inviteLink, readInvite } from './invite.ts'
 import { createModelLibrary } from './model-library.ts'
+import { createGenomeLibrary } from './genome-library.ts'
+import { createLab } from './lab.ts'
+import { createModelAdapters } from './model-adapters.ts'
 import { defaultName } from './node-name.ts'
 import { createAnswerServer, createRemoteAnswers } from './remote-answers.ts'
 import { createRoomPeers } from './room-peers.ts'
@@ -60,7 +63,11 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
   })
   const peers = createRoomPeers(swarm)
   const port: PipePort = { self: swarm.id, send: swarm.send, nameOf: peers.nameOf, now: clock.now }
-  const library = createModelLibrary(surroundings, () => store.update({ models: library.list() }))
+  const library = createModelLibrary(surroundings, () =>
+    store.update({ models: library.list(), genomes: genomes.list() }),
+  )
+  const genomes = createGenomeLibrary(surroundings, library, () => store.update({ genomes: genomes.list() }))
+  const adapters = createModelAdapters(genomes, records, self)
   const shards = createShardLoader(surroundings, swarm.id, (gpu) => {
     store.update({ gpu })
     announceToAll()
@@ -73,6 +80,7 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     port,
     library,
     shards,
+    adapters,
     helpers: peers.helpers,
     random,
     onPlacement(placement) {
@@ -80,6 +88,7 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
       const same = placement?.modelId === store.get().placement?.modelId
       store.update(same ? { placement } : { placement, speed: null })
     },
+    onAdapters: (active) => store.update({ adapters: active }),
     onReady() {
       announceToAll()
       // Nodes that came or went while it was loading are placed now.
@@ -88,6 +97,9 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     onNotice: (code, message) => notify('warning', code, message),
   })
   const answers = createAnswers(active, () => active.follow())
+  const lab = createLab(surroundings, { self, library, genomes, adapters, shards, active, answers }, (change) =>
+    store.update(change),
+  )
   const held = createShardServer({
     port,
     maxSessions: MAX_SESSIONS,
@@ -201,22 +213,8 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     await records.put('settings', roomKey, secret)
   }
 
-  const notYet = async (): Promise<never> => {
-    throw new CentramError('INTERNAL', 'This cannot be done here yet.')
-  }
   const api: NodeApi = {
-    previewTraining: notYet,
-    startTraining: notYet,
-    pauseTraining: notYet,
-    resumeTraining: notYet,
-    endTraining: notYet,
-    removeRun: notYet,
-    setAdapters: notYet,
-    importGenome: notYet,
-    exportGenome: notYet,
-    removeGenome: notYet,
-    previewMerge: notYet,
-    mergeGenomes: notYet,
+    ...lab.api,
     async watch(listener) {
       store.watch(listener)
     },
@@ -276,6 +274,7 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
   }
 
   await library.start()
+  await lab.start().catch((error: unknown) => notify('warning', errorCode(error), errorMessage(error)))
   void shards.start().catch(() => undefined)
   await rejoin()
 
@@ -297,6 +296,7 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     api,
     close() {
       clock.clearTimeout(refreshTimer)
+      lab.close()
       active.close()
       held.close()
       swarm.close()

@@ -20,6 +20,8 @@ export interface ShardLoader {
   offer(): PlacementNode
   /** The kernel shapes this adapter is fastest with, as text. */
   profile(): string
+  /** The GPU itself, for training. Throws `GPU_UNAVAILABLE`. */
+  gpu(): GpuContext
   /** Loads layers with the asker's kernel shapes; `onProgress` is told the part done, from 0 to 1. */
   load(model: OpenedModel, range: LayerRange, options: ShardLoadOptions): Promise<Shard>
   close(): void
@@ -115,6 +117,10 @@ export function createShardLoader(
     profile() {
       if (!profile) throw unavailable(state)
       return formatProfile(profile)
+    },
+    gpu() {
+      if (!gpu) throw unavailable(state)
+      return gpu
     },
     async load(model, range, { profile: wanted, signal, onProgress }) {
       if (!gpu) throw unavailable(state)

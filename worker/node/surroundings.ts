@@ -27,6 +27,8 @@ export interface Surroundings {
   withLock<T>(name: string, work: () => Promise<T>): Promise<T>
   readonly fetch: (url: string, init?: RequestInit) => Promise<Response>
   readonly clock: Clock
+  /** Milliseconds since 1970, for what carries a date. */
+  wallTime(): number
   /** Cryptographically strong random bytes. */
   random(length: number): Uint8Array
 }

@@ -75,6 +75,7 @@ export async function createRoom(): Promise<TestRoom> {
         withLock: (_name, work) => work(),
         fetch: (url, init) => fetchByRange(url, init, fetched),
         clock: systemClock,
+        wallTime: () => 1_790_000_000_000,
         random: createRandom(seed),
         ...surroundings,
       })

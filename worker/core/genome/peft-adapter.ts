@@ -6,10 +6,10 @@ import { utf8 } from '#core/crypto/bytes.ts'
 import { createMemorySource, type ByteSource } from '#core/formats/byte-source.ts'
 import { readJsonFile } from '#core/formats/json-file.ts'
 import type { ModelConfig } from '#core/formats/model-config.ts'
-import { layOutSafetensors } from '#core/formats/safetensors-writer.ts'
+import { layOutSafetensors, type SafetensorsLayout } from '#core/formats/safetensors-writer.ts'
 import { readSafetensors, type SafetensorsEntry } from '#core/formats/safetensors.ts'
 import { checkAdapter, type Adapter, type LoraPair } from '#core/genome/adapter.ts'
-import { parseModuleName, targetShape, targetsOf, type LoraConfig } from '#core/genome/lora-config.ts'
+import { adaptedModules, parseModuleName, targetShape, targetsOf, type LoraConfig } from '#core/genome/lora-config.ts'
 import {
   ADAPTER_CONFIG_FILE,
   ADAPTER_WEIGHTS_FILE,
@@ -45,18 +45,11 @@ export function exportPeft(model: ModelConfig, adapter: Adapter, options: PeftCo
 /** `adapter_model.safetensors` in f32: one adapter has one encoding. */
 export function encodeAdapterTensors(model: ModelConfig, adapter: Adapter): Uint8Array<ArrayBuffer> {
   const { family } = model
-  const { rank } = adapter.lora
   const values = new Map<string, Float32Array>()
-  const plans = [...adapter.modules].flatMap(([module, { a, b }]) => {
-    const { inputs, outputs } = targetShape(model, parseModuleName(family, module).target)
-    const [nameA, nameB] = [peftTensorName(family, module, 'A'), peftTensorName(family, module, 'B')]
-    values.set(nameA, a).set(nameB, b)
-    return [
-      { name: nameA, dtype: 'F32', shape: [rank, inputs] },
-      { name: nameB, dtype: 'F32', shape: [outputs, rank] },
-    ]
-  })
-  const layout = layOutSafetensors(plans, { format: 'pt' })
+  for (const [module, { a, b }] of adapter.modules) {
+    values.set(peftTensorName(family, module, 'A'), a).set(peftTensorName(family, module, 'B'), b)
+  }
+  const layout = layOutAdapter(model, adapter.lora.rank, [...adapter.modules.keys()])
   const bytes = new Uint8Array(layout.size)
   bytes.set(layout.header)
   for (const { name, offset } of layout.entries) {
@@ -64,6 +57,23 @@ export function encodeAdapterTensors(model: ModelConfig, adapter: Adapter): Uint
     if (tensor) bytes.set(new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength), offset)
   }
   return bytes
+}
+
+/** The length of an adapter's tensors as they are encoded above. */
+export function adapterTensorBytes(model: ModelConfig, { targets, rank }: LoraConfig): number {
+  return layOutAdapter(model, rank, adaptedModules(model, targets)).size
+}
+
+function layOutAdapter(model: ModelConfig, rank: number, modules: readonly string[]): SafetensorsLayout {
+  const { family } = model
+  const plans = modules.flatMap((module) => {
+    const { inputs, outputs } = targetShape(model, parseModuleName(family, module).target)
+    return [
+      { name: peftTensorName(family, module, 'A'), dtype: 'F32', shape: [rank, inputs] },
+      { name: peftTensorName(family, module, 'B'), dtype: 'F32', shape: [outputs, rank] },
+    ]
+  })
+  return layOutSafetensors(plans, { format: 'pt' })
 }
 
 /**

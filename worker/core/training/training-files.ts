@@ -25,15 +25,28 @@ const MAX_TOTAL_BYTES = 512 * 1024 * 1024
 const MAX_MESSAGES = 1024
 const NEWLINE = 0x0a
 
-/** Throws `FORMAT_INVALID` or `FORMAT_UNSUPPORTED`; nothing is skipped silently but empty lines. */
-export function readTrainingFiles(files: readonly TrainingFile[]): TrainingDocument[] {
-  const total = files.reduce((sum, { bytes }) => sum + bytes.length, 0)
+/** Throws `FORMAT_INVALID` for files that are too large, before anything of them need be read. */
+export function checkTrainingSizes(files: readonly { readonly name: string; readonly size: number }[]): void {
+  for (const { name, size } of files) {
+    if (size <= MAX_FILE_BYTES) continue
+    throw new CentramError(
+      'FORMAT_INVALID',
+      `${name}: ${inMiB(size)} MiB are more than a training file may have (${inMiB(MAX_FILE_BYTES)} MiB). Cut it ` +
+        'into several.',
+    )
+  }
+  const total = files.reduce((sum, { size }) => sum + size, 0)
   if (total > MAX_TOTAL_BYTES) {
     throw new CentramError(
       'FORMAT_INVALID',
       `The files hold ${inMiB(total)} MiB together; ${inMiB(MAX_TOTAL_BYTES)} MiB can be trained on at once. Choose fewer.`,
     )
   }
+}
+
+/** Throws `FORMAT_INVALID` or `FORMAT_UNSUPPORTED`; nothing is skipped silently but empty lines. */
+export function readTrainingFiles(files: readonly TrainingFile[]): TrainingDocument[] {
+  checkTrainingSizes(files.map(({ name, bytes }) => ({ name, size: bytes.length })))
   const documents = files.flatMap(readTrainingFile)
   if (documents.length === 0) {
     throw new CentramError(
@@ -46,13 +59,6 @@ export function readTrainingFiles(files: readonly TrainingFile[]): TrainingDocum
 
 function readTrainingFile(file: TrainingFile): TrainingDocument[] {
   const { name, bytes } = file
-  if (bytes.length > MAX_FILE_BYTES) {
-    throw new CentramError(
-      'FORMAT_INVALID',
-      `${name}: ${inMiB(bytes.length)} MiB are more than a training file may have (${inMiB(MAX_FILE_BYTES)} MiB). Cut it ` +
-        'into several.',
-    )
-  }
   const ending = /\.([a-z0-9]+)$/i.exec(name)?.[1]?.toLowerCase()
   if (ending === 'jsonl') return readJsonLines(file)
   if (ending === 'txt' || ending === 'md') {
