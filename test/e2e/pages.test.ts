@@ -2,6 +2,7 @@
 
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { findOverflow } from './support/overflow.ts'
 import { startScenes, type Scenes } from './support/scenes.ts'
 
 let scenes: Scenes
@@ -138,21 +139,7 @@ test('every scene fits a 360-pixel phone', async () => {
     const page = await scenes.open(scene, { width: 360, height: 740 })
     for (const view of ['Chat', 'Node']) {
       await page.getByRole('button', { name: view, exact: true }).click()
-      const wide = await page.evaluate(() => {
-        const found: string[] = []
-        const visit = (root: ParentNode) => {
-          for (const element of root.querySelectorAll<HTMLElement>('*')) {
-            if (element.shadowRoot) visit(element.shadowRoot)
-            const box = element.getBoundingClientRect()
-            const hidden = element.matches('.visually-hidden, .skip, .share span') || box.width === 0
-            if (!hidden && box.right > innerWidth + 1)
-              found.push(`${element.tagName} ${element.className}: ${box.right}`)
-          }
-        }
-        visit(document)
-        return found
-      })
-      expect(wide, `${scene}, ${view}`).toEqual([])
+      expect(await findOverflow(page), `${scene}, ${view}`).toEqual([])
     }
     await page.close()
   }

@@ -64,8 +64,8 @@ export class ConfirmButton extends LitElement {
       @keydown=${(event: KeyboardEvent) => this.key(event)}
     >
       <span>${this.question}</span>
-      <button class="plain yes" @click=${() => this.confirm()}>${this.label}</button>
-      <button class="plain no" @click=${() => this.ask(false)}>No</button>
+      <button class="plain yes" @click=${() => this.confirm()}>${this.yes}</button>
+      <button class="plain no" @click=${() => this.ask(false)}>${this.no}</button>
     </span>`
   }
 

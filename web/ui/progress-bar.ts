@@ -28,7 +28,7 @@ export class ProgressBar extends LitElement {
         height: 100%;
         background: var(--accent);
       }
-      p {
+      p.figure {
         display: flex;
         justify-content: space-between;
         gap: var(--step);

@@ -1,7 +1,10 @@
-// Serves the pages of test/e2e/ui (the app over a fake node) and opens them in Chromium.
+// Builds and serves the pages of test/e2e/ui (the app over a fake node) and opens them in Chromium.
 
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright'
-import { createServer, type ViteDevServer } from 'vite'
+import { build, preview } from 'vite'
 import { CHROMIUM_ARGS, findChromium } from '../../../signaling-server/cli/chromium.ts'
 
 export interface Scenes {
@@ -18,15 +21,11 @@ export interface SceneOptions {
 }
 
 export async function startScenes(): Promise<Scenes> {
-  const server: ViteDevServer = await createServer({
-    root: '.',
-    configFile: false,
-    logLevel: 'error',
-    server: { port: 0, hmr: false, watch: null },
-    // What the pages import is few and small: bundling it ahead only costs time.
-    optimizeDeps: { noDiscovery: true, include: [] },
-  })
-  await server.listen()
+  // As one file: a page that fetches every module by itself takes seconds to open on a busy machine.
+  const outDir = await mkdtemp(join(tmpdir(), 'centram-scenes-'))
+  const common = { root: 'test/e2e/ui', configFile: false, logLevel: 'error' } as const
+  await build({ ...common, base: './', build: { outDir, emptyOutDir: false, target: 'es2023', minify: false } })
+  const server = await preview({ ...common, build: { outDir }, preview: { port: 0, strictPort: false } })
   const base = server.resolvedUrls?.local[0] ?? ''
   const browser: Browser = await chromium.launch({ executablePath: findChromium(), args: CHROMIUM_ARGS })
   return {
@@ -36,13 +35,14 @@ export async function startScenes(): Promise<Scenes> {
         colorScheme: options.scheme ?? 'light',
         reducedMotion: options.reducedMotion ? 'reduce' : 'no-preference',
       })
-      await page.goto(`${base}test/e2e/ui/index.html?scene=${scene}`)
+      await page.goto(`${base}index.html?scene=${scene}`)
       await page.locator('[data-node-id]').first().waitFor({ state: 'attached' })
       return page
     },
     async close() {
       await browser.close()
       await server.close()
+      await rm(outDir, { recursive: true, force: true })
     },
   }
 }
