@@ -1,8 +1,8 @@
 // What a genome says of the run it came from.
 
 import type { ModelConfig } from '#core/formats/model-config.ts'
-import type { TrainingSummary } from '#core/genome/manifest.ts'
-import { privacyStatement } from '#core/training/private-account.ts'
+import type { PrivacyStatement, TrainingSummary } from '#core/genome/manifest.ts'
+import { privacyStatement, type PrivateTerms } from '#core/training/private-account.ts'
 import type { GenomeDraft } from './genome-library.ts'
 import type { RunProgress, RunSettings } from './run-settings.ts'
 
@@ -23,11 +23,19 @@ export function describeTrained(config: ModelConfig, settings: RunSettings, prog
     seed: plan.seed,
     training: { ...planned(settings, progress), ...(!privacy && observed(settings, progress)) },
     fitness: privacy || heldOut === undefined ? {} : { [OWN_TEXT]: heldOut },
-    ...(privacy && {
-      privacy: privacyStatement(privacy, progress.step, `one document, cut off at ${sequenceLength} tokens`),
-    }),
+    ...(privacy && { privacy: statementOf(privacy, progress.step, sequenceLength) }),
     licence,
   }
+}
+
+function statementOf(terms: PrivateTerms, steps: number, sequenceLength: number): PrivacyStatement {
+  const { epsilonPld, ...statement } = privacyStatement(
+    terms,
+    steps,
+    `one document, cut off at ${sequenceLength} tokens`,
+  )
+  // Beyond what its grid resolves, the tighter accountant gives no figure; the other one holds.
+  return Number.isFinite(epsilonPld) ? { ...statement, epsilonPld } : statement
 }
 
 /** Nothing here depends on the text, so that it may stand beside an ε. */

@@ -257,7 +257,9 @@ export function createTrainingRuns(options: TrainingRunsOptions): TrainingRuns {
       return id
     },
 
-    pause: (runId) => stop(find(runId)),
+    async pause(runId) {
+      await stop(find(runId))
+    },
 
     async resume(runId) {
       const run = find(runId)
