@@ -8,6 +8,7 @@ import type { MergeOptions } from './merge.ts'
 import type { EpsilonOptions } from './epsilon.ts'
 import { readVersion } from './project.ts'
 import type { StartOptions } from './start.ts'
+import type { TrainToyOptions } from './toy/train-toy.ts'
 
 const EXIT_GRACE_MS = 3_000
 /** Wanted by nothing in particular: any text will do for comparing bits. */
@@ -99,6 +100,21 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .requiredOption('--out <path>', 'what to write: a folder where the parents are folders, else a file')
     .option('--json', 'print one JSON object and nothing else on standard output', false)
     .action(async (options: MergeOptions) => (await import('./merge.ts')).runMerge(options))
+
+  program
+    .command('train-toy')
+    .description('train the built-in model anew, resuming where it was stopped; wants `npm install --no-save webgpu`')
+    .option('--out <folder>', 'where the model and its training.json are written', 'toy')
+    .option('--steps <number>', 'steps of the whole run', parseCount(1, 1_000_000), 3000)
+    .option('--batch <number>', 'windows of 128 bytes in a step', parseCount(1, 1024), 8)
+    .option('--peak <rate>', 'highest learning rate', parseNumber, 4e-3)
+    .option('--save-every <minutes>', 'time between checkpoints', parseNumber, 2)
+    .option('--cache <folder>', 'where texts and checkpoints are kept (default: ~/.cache/centram/toy)')
+    .option('--gpu <module>', 'module that offers WebGPU to Node.js', 'webgpu')
+    .action(async (options: TrainToyOptions) => {
+      await (await import('./toy/train-toy.ts')).runTrainToy(options)
+      end(0)
+    })
 
   program
     .command('bench')
