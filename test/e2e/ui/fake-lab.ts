@@ -207,7 +207,7 @@ export function createFakeLab(get: () => NodeState, update: (change: Partial<Nod
     resumeTraining: async (id) => setRun(id, { status: 'running', error: null, secondsLeft: 300 }),
     async endTraining(id, keep) {
       const of = get().runs.find((one) => one.id === id)
-      if (!keep) update({ runs: get().runs.filter((one) => one.id !== id) })
+      if (!keep) setRun(id, { status: 'finished' })
       if (!keep || !of) return null
       const learnt = genome(`9${made++}ab`, of.name, { createdAt: DAY + 5000 })
       setRun(id, { status: 'finished', genomeId: learnt.id })

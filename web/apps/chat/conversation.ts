@@ -20,6 +20,8 @@ export interface Turn {
   readonly state: 'done' | 'waiting' | 'streaming' | 'stopped' | 'broken'
   /** Of the prompt, while it is read. */
   readonly prefill?: { readonly done: number; readonly total: number }
+  /** The last node lost in the middle, and whether the answer has gone on since. */
+  readonly recovery?: { readonly state: 'began' | 'done'; readonly message: string }
   readonly failure?: { readonly code: ErrorCode; readonly message: string }
   readonly result?: AnswerFigures
 }
@@ -77,6 +79,11 @@ export function createConversation(api: NodeApi, events: ConversationEvents): Co
       if (requestId !== id) return
       if (event.type === 'prefill') {
         change(id, { prefill: { done: event.done, total: event.total } })
+        return
+      }
+      if (event.type === 'recovery') {
+        const before = turns.find((turn) => turn.id === id)?.recovery
+        change(id, { recovery: { state: event.state, message: event.message || (before?.message ?? '') } })
         return
       }
       answer += event.text

@@ -86,6 +86,7 @@ export class TurnList extends LitElement {
       <p class="who">${turn.role === 'user' ? 'You' : turn.model}</p>
       ${turn.text ? html`<div class="text">${turn.text}</div>` : nothing}
       ${turn.state === 'waiting' ? html`<p class="note" role="status">${describeWait(turn)}</p>` : nothing}
+      ${turn.recovery ? html`<p class="note recovery" role="status">${describeRecovery(turn)}</p>` : nothing}
       ${
         turn.failure
           ? html`<p class="failure" role="alert" data-code=${turn.failure.code}>${turn.failure.message}</p>`
@@ -127,6 +128,13 @@ function describeWait(turn: Turn): string {
   const { prefill } = turn
   if (!prefill || prefill.total === 0) return 'Reading your message…'
   return `Reading your message, ${prefill.done} of ${countOf(prefill.total, 'token')}…`
+}
+
+function describeRecovery({ recovery, state }: Turn): string {
+  if (!recovery) return ''
+  if (recovery.state === 'done') return `${recovery.message} The answer went on where it stood.`
+  const goesOn = state === 'waiting' || state === 'streaming'
+  return goesOn ? `${recovery.message} Its layers are placed anew; the answer goes on from here.` : recovery.message
 }
 
 customElements.define('turn-list', TurnList)

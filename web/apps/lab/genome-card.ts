@@ -7,6 +7,7 @@ import type { NodeApi, NodeState } from '../../../worker/node/api.ts'
 import type { ActiveGenome, GenomeState } from '../../../worker/node/lab-api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
 import { formatId } from '../../ui/format.ts'
+import { isAtHand } from '../../ui/model-choice.ts'
 import { saveFile } from '../../ui/save-file.ts'
 import '../../ui/confirm-button.ts'
 import '../../ui/copy-button.ts'
@@ -69,7 +70,7 @@ export class GenomeCard extends LitElement {
     return html`<div class="row actions">
       ${
         genome.modelId === null
-          ? html`<span class="small soft none">Add its model to this page to use it.</span>`
+          ? html`<span class="small soft none">Open ${genome.baseName || 'its model'} in the chat to use it.</span>`
           : html`<button class="plain" aria-label=${`Chat with ${name}`} @click=${() => this.chat(genome)}>
               Chat with it
             </button>`
@@ -103,8 +104,8 @@ export class GenomeCard extends LitElement {
 
   private renderSwitch(state: NodeState, genome: GenomeState, on: ActiveGenome | undefined) {
     if (genome.modelId === null) return nothing
-    // What is on is known of the model in use alone; "Chat with it" takes another one into use.
-    if (state.placement?.modelId !== genome.modelId) return nothing
+    // What is on is known of the model in use alone.
+    if (state.placement?.modelId !== genome.modelId) return this.renderLoad(state, genome.modelId)
     return html`<div class="on">
       ${
         on
@@ -132,6 +133,18 @@ export class GenomeCard extends LitElement {
         />
       </label>
     </div>`
+  }
+
+  private renderLoad(state: NodeState, modelId: string) {
+    const model = state.models.find((one) => one.id === modelId)
+    if (!model || !isAtHand(model) || state.gpu.kind !== 'ready') return nothing
+    return html`<button
+      class="plain small"
+      ?disabled=${this.busy || model.status !== 'listed'}
+      @click=${() => this.act((api) => api.loadModel(modelId))}
+    >
+      ${model.status === 'listed' && !this.busy ? `Load ${model.title} to switch it on` : 'Loading…'}
+    </button>`
   }
 
   private renderDetails(state: NodeState, genome: GenomeState) {

@@ -40,5 +40,6 @@ export function describeFigures(genome: GenomeState): readonly string[] {
 }
 
 export function licenceWords(licence: string): string {
+  if (licence === 'NOASSERTION') return 'licence unknown'
   return licence.replace(/^LicenseRef-/, '').replaceAll('-rights-', ' rights ')
 }

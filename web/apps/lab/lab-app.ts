@@ -16,6 +16,7 @@ export class LabApp extends LitElement {
   static override properties = {
     api: { attribute: false },
     state: { attribute: false },
+    hidden: { type: Boolean },
     news: { state: true },
     problem: { state: true },
   }
@@ -66,12 +67,15 @@ export class LabApp extends LitElement {
 
   declare api: NodeApi | null
   declare state: NodeState | null
+  declare hidden: boolean
   /** What happened last, for those who do not see it happen. */
   declare news: string
   declare problem: string
+  readonly #opened = new Set<string>()
 
   constructor() {
     super()
+    this.hidden = false
     this.api = null
     this.state = null
     this.news = ''
@@ -81,6 +85,7 @@ export class LabApp extends LitElement {
   override willUpdate(changed: PropertyValues<this>): void {
     const before = changed.get('state')
     if (before && this.state) this.news = whatHappened(before, this.state) ?? this.news
+    if (!this.hidden) void this.openModels()
   }
 
   override render() {
@@ -114,6 +119,19 @@ export class LabApp extends LitElement {
   takeFiles({ purpose, files }: SortedFiles): void {
     if (purpose === 'adapter') this.renderRoot.querySelector<GenomeList>(GenomeList.tag)?.addFiles(files)
     else this.renderRoot.querySelector<TrainingForm>(TrainingForm.tag)?.addFiles(files)
+  }
+
+  /** Genomes know their model by its fingerprint, which the node has of models it opened: those are opened once. */
+  private async openModels(): Promise<void> {
+    const { api, state } = this
+    if (!api || !state) return
+    const wanted = new Set(state.genomes.flatMap(({ modelId, baseName }) => (modelId === null ? baseName : [])))
+    for (const { id, title, config } of state.models) {
+      if (config || !wanted.has(title) || this.#opened.has(id)) continue
+      this.#opened.add(id)
+      // Out of reach for now: the genome's card says that its model is missing.
+      await api.estimateModel(id).catch(() => undefined)
+    }
   }
 
   /** Switches a genome on beside those that are, and asks the shell for the chat. */

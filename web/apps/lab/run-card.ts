@@ -2,7 +2,7 @@
 
 import { css, html, LitElement, nothing } from 'lit'
 import { errorMessage } from '#core/errors.ts'
-import type { NodeApi } from '../../../worker/node/api.ts'
+import type { ModelState, NodeApi } from '../../../worker/node/api.ts'
 import type { RunState } from '../../../worker/node/lab-api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
 import { formatBytes, formatNumber, formatRate } from '../../ui/format.ts'
@@ -14,7 +14,9 @@ export class RunCard extends LitElement {
   static override properties = {
     api: { attribute: false },
     run: { attribute: false },
+    model: { attribute: false },
     kept: { type: Boolean },
+    others: { type: Boolean },
     problem: { state: true },
     asked: { state: true },
   }
@@ -65,8 +67,12 @@ export class RunCard extends LitElement {
 
   declare api: NodeApi | null
   declare run: RunState | null
+  /** The run's model, as the node lists it. */
+  declare model: ModelState | undefined
   /** Whether the genome it made is still here. */
   declare kept: boolean
+  /** Whether another run has its turn. */
+  declare others: boolean
   declare problem: string
   /** What was asked of the node and is not done yet. */
   declare asked: string
@@ -75,7 +81,9 @@ export class RunCard extends LitElement {
     super()
     this.api = null
     this.run = null
+    this.model = undefined
     this.kept = false
+    this.others = false
     this.problem = ''
     this.asked = ''
   }
@@ -86,14 +94,10 @@ export class RunCard extends LitElement {
     return html`<article aria-label=${`Run ${run.name}`} data-run=${run.id} data-status=${run.status}>
       <div class="head">
         <h3>${run.name}</h3>
-        <span class="small soft">${run.modelTitle} · ${describeStatus(run)}</span>
+        <span class="small soft">${run.modelTitle} · ${describeStatus(run, this.others)}</span>
       </div>
-      <progress-bar
-        label=${`Step ${run.step} of ${run.steps}`}
-        .value=${run.steps > 0 ? run.step / run.steps : 0}
-        .secondsLeft=${run.status === 'running' ? run.secondsLeft : undefined}
-      ></progress-bar>
-      ${run.error ? html`<p class="failed" role="alert">${run.error.message}</p>` : nothing} ${renderFigures(run)}
+      ${this.renderProgress(run)} ${run.error ? html`<p class="failed" role="alert">${run.error.message}</p>` : nothing}
+      ${renderFigures(run)}
       ${
         run.losses.length + run.heldOutLosses.length > 0
           ? html`<loss-chart .losses=${run.losses} .heldOut=${run.heldOutLosses} steps=${run.steps}></loss-chart>`
@@ -102,6 +106,22 @@ export class RunCard extends LitElement {
       ${this.renderActions(run)}
       ${this.problem ? html`<p class="loss small" role="alert">${this.problem}</p>` : nothing}
     </article>`
+  }
+
+  private renderProgress(run: RunState) {
+    const { model } = this
+    if (run.status === 'preparing' && model?.status === 'fetching') {
+      return html`<progress-bar
+        label=${`Downloading ${model.title}`}
+        .value=${model.progress}
+        .secondsLeft=${model.secondsLeft}
+      ></progress-bar>`
+    }
+    return html`<progress-bar
+      label=${`Step ${run.step} of ${run.steps}`}
+      .value=${run.steps > 0 ? run.step / run.steps : 0}
+      .secondsLeft=${run.status === 'running' ? run.secondsLeft : undefined}
+    ></progress-bar>`
   }
 
   private renderActions(run: RunState) {
@@ -126,7 +146,7 @@ export class RunCard extends LitElement {
         @confirm=${() => this.act(label, action)}
       ></confirm-button>`
     const keep = button('End and keep', (api) => api.endTraining(id, true))
-    const cancel = confirm('Cancel', 'Throw away what it learned?', 'Throw away', (api) => api.endTraining(id, false))
+    const cancel = confirm('Cancel', 'Throw away what it learned?', 'Throw away', (api) => discard(api, id))
     switch (status) {
       case 'preparing':
         return html`<div class="row actions">${cancel}</div>`
@@ -206,20 +226,26 @@ function renderFigures(run: RunState) {
   return shown.length > 0 ? html`<dl>${shown}</dl>` : nothing
 }
 
-export function describeStatus(run: Pick<RunState, 'status' | 'step' | 'steps' | 'genomeId'>): string {
-  switch (run.status) {
+/** Ends a run without a trace. */
+async function discard(api: NodeApi, runId: string): Promise<void> {
+  await api.endTraining(runId, false)
+  await api.removeRun(runId)
+}
+
+function describeStatus({ status, genomeId }: RunState, others: boolean): string {
+  switch (status) {
     case 'preparing':
       return 'reading the text and the model'
     case 'running':
       return 'training'
     case 'pausing':
-      return 'pausing after this step'
+      return 'stopping after this step'
     case 'paused':
-      return 'paused; it goes on from here, also another day'
+      return others ? 'paused; one run trains at a time' : 'paused; it goes on from here, also another day'
     case 'failed':
       return 'stopped'
     case 'finished':
-      return run.genomeId ? 'finished; its genome is kept' : 'ended'
+      return genomeId ? 'finished; its genome is kept' : 'ended'
   }
 }
 

@@ -44,13 +44,20 @@ export class RunList extends LitElement {
       </p>`
     }
     const kept = new Set(this.state?.genomes.map((genome) => genome.id))
+    const turn = runs.find(({ status }) => status === 'preparing' || status === 'running' || status === 'pausing')
     return html`<ul>
       ${repeat(
         runs,
         (run) => run.id,
         (run) =>
           html`<li>
-            <run-card .api=${this.api} .run=${run} ?kept=${run.genomeId !== null && kept.has(run.genomeId)}></run-card>
+            <run-card
+              .api=${this.api}
+              .run=${run}
+              .model=${this.state?.models.find((model) => model.id === run.modelId)}
+              ?kept=${run.genomeId !== null && kept.has(run.genomeId)}
+              ?others=${turn !== undefined && turn !== run}
+            ></run-card>
           </li>`,
       )}
     </ul>`

@@ -6,6 +6,7 @@ import { loraScale, targetsOf, type LoraTarget } from '#core/genome/lora-config.
 import { baseStyles } from '../../ui/base-styles.ts'
 import { formatNumber } from '../../ui/format.ts'
 import { choiceField, fieldStyles, numberField, tickField } from './fields.ts'
+import { licenceWords } from './genome-words.ts'
 import { settingsStyles } from './settings-styles.ts'
 import { TARGET_WORDS } from './target-words.ts'
 import { LICENCES, type TrainingProblems, type TrainingValues } from './training-values.ts'
@@ -129,10 +130,7 @@ export class TrainingSettings extends LitElement {
       ${choiceField({
         label: 'Licence',
         value: values.licence,
-        options: LICENCES.map((value) => ({
-          value,
-          label: value.replace('LicenseRef-', '').replaceAll('-rights-', ' rights '),
-        })),
+        options: LICENCES.map((value) => ({ value, label: licenceWords(value) })),
         hint: 'what others may do with the genome, should you pass it on',
         onChange: (licence) => this.set({ licence }),
       })}

@@ -131,6 +131,6 @@ export function trainingRequest(
 export function nameFor(files: readonly File[]): string {
   const [first] = files
   if (!first) return ''
-  const name = first.name.replace(/\.[^.]+$/, '')
+  const name = first.name.replace(/\.[^.]+$/, '') || first.name
   return files.length === 1 ? name : `${name} and ${files.length - 1} more`
 }
