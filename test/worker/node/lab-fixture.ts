@@ -4,7 +4,9 @@
 import { plainVerifier, identityFromSeed } from '#core/crypto/identity.ts'
 import { CentramError } from '#core/errors.ts'
 import type { OpenedModel } from '#core/formats/opened-model.ts'
-import { createAdapter } from '#core/genome/adapter.ts'
+import { createAdapter, type LoraPair } from '#core/genome/adapter.ts'
+import type { LoraConfig } from '#core/genome/lora-config.ts'
+import { encodeAdapterTensors } from '#core/genome/peft-adapter.ts'
 import { encodeCheckpoint, type CheckpointParameter } from '#core/training/checkpoint.ts'
 import type { GpuContext } from '../../../worker/gpu/context.ts'
 import { systemClock } from '../../../worker/net/clock.ts'
@@ -40,6 +42,8 @@ async function createModels(names: readonly string[]): Promise<ModelLibrary> {
 
 /** Stands for a tab and, opened again over the same storage, for the tab after a reload. */
 export interface Lab {
+  /** Of its node. */
+  readonly author: Uint8Array
   readonly models: ModelLibrary
   readonly genomes: GenomeLibrary
   readonly runs: TrainingRuns
@@ -55,6 +59,7 @@ export interface Place {
 export function createPlace(...modelIds: string[]): Place {
   const place = { records: createMemoryRecords(), blobs: createMemoryBlobs() }
   let visits = 0
+  let ticks = 0
   return {
     ...place,
     async open(seed = 1) {
@@ -66,7 +71,7 @@ export function createPlace(...modelIds: string[]): Place {
         verifier: plainVerifier,
         withLock: <T>(_name: string, work: () => Promise<T>) => work(),
         clock: systemClock,
-        wallTime: () => 1_790_000_000_000 + visits,
+        wallTime: () => 1_790_000_000_000 + ++ticks,
         random: createRandom(seed * 1000 + visits++),
       }
       const genomes = createGenomeLibrary(surroundings, models, () => undefined)
@@ -88,7 +93,7 @@ export function createPlace(...modelIds: string[]): Place {
       })
       await genomes.start()
       await runs.start()
-      return { models, genomes, runs, trainer }
+      return { author: identity.publicKey, models, genomes, runs, trainer }
     },
   }
 }
@@ -174,3 +179,33 @@ export const request = (over: Partial<TrainingRequest> = {}): TrainingRequest =>
   licence: 'CC0-1.0',
   ...over,
 })
+
+/** A genome of an adapter whose values follow from `seed`, as if it had been trained here. Returns its id. */
+export async function addGenome(
+  { genomes, models }: Lab,
+  name: string,
+  seed: number,
+  lora: LoraConfig = { targets: ['attn_q', 'ffn_down'], rank: 2, alpha: 4, rankStabilised: false },
+  modelId = 'llama-hf',
+): Promise<string> {
+  const { config, fingerprint } = await models.open(modelId)
+  const { modules } = createAdapter(config, lora, seed)
+  const filled = [...modules].map(([module, { a, b }]): [string, LoraPair] => [
+    module,
+    { a, b: b.map((_, i) => Math.sin(i * 0.7 + seed) * 0.1) },
+  ])
+  return genomes.add(
+    {
+      name,
+      base: { hash: fingerprint, name: `Tiny ${modelId}`, family: config.family },
+      lora: { ...lora, targets: [...lora.targets], dropout: 0 },
+      parents: [],
+      operator: 'train',
+      parameters: {},
+      seed,
+      fitness: {},
+      licence: 'CC0-1.0',
+    },
+    encodeAdapterTensors(config, { lora, modules: new Map(filled) }),
+  )
+}
