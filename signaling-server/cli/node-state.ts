@@ -48,6 +48,7 @@ const timingSchema = z.object({
 export const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('state'), state: stateSchema }),
   z.object({ type: z.literal('prefill'), done: z.number(), total: z.number() }),
+  z.object({ type: z.literal('recovery'), state: z.string(), message: z.string() }),
   z.object({ type: z.literal('token'), token: z.int(), text: z.string(), timing: timingSchema }),
 ])
 export type TabEvent = z.infer<typeof eventSchema>

@@ -31,6 +31,7 @@ export interface Tab {
   state(): TabState
   /** Calls a method of the node's API that returns no stream; a failure keeps its code. */
   call(method: string, ...args: readonly unknown[]): Promise<unknown>
+  /** An answer that had to go on without one of its nodes fails the whole run. */
   generate(request: GenerateOptions, onEvent?: (event: TabEvent) => void): Promise<TimedAnswer>
   /** Waits until the state fulfils `condition`; `what` completes "waiting for …". */
   waitFor(what: string, condition: (state: TabState) => boolean): Promise<TabState>
@@ -87,6 +88,12 @@ export async function openTab(options: TabOptions): Promise<Tab> {
         return
       }
       const event = parsed.data
+      if (event.type === 'recovery') {
+        watchdog.fail(
+          new CentramError('PEER_LEFT', `${label} lost a node, so there is nothing to compare: ${event.message}`),
+        )
+        return
+      }
       watchdog.progress(describe(label, event))
       if (event.type === 'state') {
         state = event.state
@@ -171,7 +178,7 @@ export async function launchBrowser(headed: boolean): Promise<Browser> {
   }
 }
 
-function describe(label: string, event: TabEvent): string {
+function describe(label: string, event: Exclude<TabEvent, { type: 'recovery' }>): string {
   if (event.type === 'token') return `${label} made a token`
   if (event.type === 'prefill') return `${label} read ${event.done} of ${event.total} prompt tokens`
   const model = event.state.models.find(({ status }) => status === 'fetching' || status === 'loading')

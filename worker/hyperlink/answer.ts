@@ -4,7 +4,8 @@ import { toHex } from '#core/crypto/bytes.ts'
 import { checkSamplingOptions, sampleToken, scoresNeeded, type SamplingOptions } from '#core/sampling/sampler.ts'
 import { CentramError } from '#core/errors.ts'
 import { TOP_CANDIDATES, type OutputKind } from '../model/shard.ts'
-import type { PipelineSession, PipelineStep } from './pipeline-session.ts'
+import type { AnswerSession } from './lasting-session.ts'
+import type { PipelineStep } from './pipeline-session.ts'
 import { bytesOf, type StepResult } from './step-result.ts'
 
 export interface AnswerRequest {
@@ -34,8 +35,12 @@ export interface Answer {
   readonly digests: readonly string[]
 }
 
-/** Runs one answer on a session whose cache is empty. Throws `CONTEXT_FULL` when the prompt alone does not fit. */
-export async function runAnswer(session: PipelineSession, request: AnswerRequest, hooks: AnswerHooks): Promise<Answer> {
+/** Runs one answer on a session begun with its prompt. Throws `CONTEXT_FULL` when the prompt alone does not fit. */
+export async function runAnswer(
+  session: Pick<AnswerSession, 'length' | 'contextLength' | 'kept' | 'prefill' | 'decode'>,
+  request: AnswerRequest,
+  hooks: AnswerHooks,
+): Promise<Answer> {
   checkSamplingOptions(request.sampling)
   const { prompt, maxTokens } = request
   if (prompt.length === 0) throw new CentramError('BAD_ARGUMENT', 'The prompt is empty: write something first.')
@@ -51,7 +56,9 @@ export async function runAnswer(session: PipelineSession, request: AnswerRequest
   const tokens: number[] = []
   const steps: PipelineStep[] = []
   const digests: string[] = []
-  let step = await session.prefill(Uint32Array.from(prompt), output, (done) => hooks.onPrefill(done, prompt.length))
+  const { kept } = session
+  const rest = Uint32Array.from(prompt.slice(kept))
+  let step = await session.prefill(rest, output, (done) => hooks.onPrefill(kept + done, prompt.length))
   const prefillMs = step.totalMs
   let finish: Answer['finish'] = maxTokens <= 0 ? 'length' : hooks.isCancelled() ? 'cancelled' : 'end'
   while (tokens.length < maxTokens && !hooks.isCancelled()) {

@@ -224,6 +224,8 @@ export interface GenerateRequest {
 
 export type GenerateEvent =
   | { readonly type: 'prefill'; readonly done: number; readonly total: number }
+  /** A node was lost; the answer goes on, as if nothing had happened, when the layers are placed anew. */
+  | { readonly type: 'recovery'; readonly state: 'began' | 'done'; readonly message: string }
   | {
       readonly type: 'token'
       readonly token: number

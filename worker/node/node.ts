@@ -173,10 +173,11 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     }, SETTLE_MS)
   }
 
-  function peerGone(peer: string, message: string): void {
-    const reason = new CentramError('PEER_LEFT', message)
-    active.onPeerLost(peer, reason)
-    asked.onPeerLost(peer, reason)
+  /** Its layers are placed anew, so that this node's own answers go on; what it was asked to answer ends. */
+  function peerGone(peer: string, what: string): void {
+    const ending = 'so the answer ends here. What was written is kept.'
+    active.onPeerLost(peer, new CentramError('PEER_LEFT', `${peers.nameOf(peer)} ${what}.`))
+    asked.onPeerLost(peer, new CentramError('PEER_LEFT', `${peers.nameOf(peer)} ${what}, ${ending}`))
   }
 
   handlePipe(swarm, held, active)
@@ -189,13 +190,11 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
   swarm.onChange(showRoom)
   swarm.onPeerOpen(announce)
   swarm.onPeerInterrupted((peer, interrupted) => {
-    if (interrupted)
-      peerGone(peer, `${peers.nameOf(peer)} fell silent, so the answer ends here. What was written is kept.`)
+    if (interrupted) peerGone(peer, 'fell silent')
     followSoon()
   })
   swarm.onPeerLost((peer, loss) => {
-    const why = loss.code === 'PEER_LEFT' ? 'left' : `was lost (${loss.message})`
-    peerGone(peer, `${peers.nameOf(peer)} ${why}, so the answer ends here. What was written is kept.`)
+    peerGone(peer, loss.code === 'PEER_LEFT' ? 'left' : `was lost (${loss.message})`)
     held.onPeerLost(peer)
     served.onPeerLost(peer)
     peers.forget(peer)

@@ -95,24 +95,29 @@ describe('a node', () => {
     expect(after.logitsDigests).toEqual(before.logitsDigests)
   })
 
-  test('ends an answer with who fell silent, keeps what came, and answers again without it', async () => {
+  test('goes on with an answer whose node fell silent, bit for bit, and says who it was', async () => {
     const { createNode } = await openRoom()
     const first = await createNode(6)
     const second = await createNode(7)
     await Promise.all([gpuReady(first), gpuReady(second)])
+    const alone = await first.api.generate(request({ maxTokens: 30 }), () => undefined)
     await second.api.rename('Anna’s laptop')
     await joinAll(first, [second])
     await first.until((state) => state.peers[0]?.name === 'Anna’s laptop', 'the name')
     await first.api.loadModel('toy', { placement: 'swarm' })
     const events: GenerateEvent[] = []
-    const answer = first.api.generate(request({ maxTokens: 100 }), (event) => {
+    const answer = await first.api.generate(request({ maxTokens: 30 }), (event) => {
       events.push(event)
       if (events.filter(({ type }) => type === 'token').length === 5) second.kill()
     })
-    await expect(answer).rejects.toMatchObject({ code: 'PEER_LEFT', message: expect.stringContaining('Anna’s laptop') })
-    expect(events.filter(({ type }) => type === 'token').length).toBeGreaterThanOrEqual(5)
-    const again = await first.api.generate(request(), () => undefined)
-    expect(again.tokens).toHaveLength(10)
+    expect(answer.tokens).toEqual(alone.tokens)
+    expect(answer.logitsDigests).toEqual(alone.logitsDigests)
+    expect(answer.stages).toHaveLength(1)
+    expect(events.filter(({ type }) => type === 'token')).toHaveLength(30)
+    expect(events.filter(({ type }) => type === 'recovery')).toEqual([
+      { type: 'recovery', state: 'began', message: 'Anna’s laptop fell silent.' },
+      { type: 'recovery', state: 'done', message: '' },
+    ])
   })
 
   test('without a GPU says why, and chats through another node', async () => {
@@ -142,9 +147,15 @@ describe('a node', () => {
       if (event.type === 'token') void light.api.stop('long')
     })
     expect(await stopped).toMatchObject({ finish: 'cancelled' })
-    strong.kill()
-    const lost = await light.api.generate(request({ logits: 'none' }), () => undefined).catch(errorMessage)
-    expect(lost).toMatch(/fell silent|No WebGPU/)
+    let heard = 0
+    const cut = light.api.generate(request({ requestId: 'cut', maxTokens: 100, logits: 'none' }), (event) => {
+      if (event.type === 'token' && ++heard === 5) strong.kill()
+    })
+    await expect(cut).rejects.toMatchObject({
+      code: 'PEER_LEFT',
+      message: expect.stringContaining('the answer ends here'),
+    })
+    expect(heard).toBeGreaterThanOrEqual(5)
   })
 
   test('that loses its GPU says so and answers no more by itself', async () => {

@@ -5,6 +5,7 @@ import { CentramError } from '#core/errors.ts'
 import { runAnswer, type AnswerRequest } from '../../../worker/hyperlink/answer.ts'
 import type { PipePort } from '../../../worker/hyperlink/pipe-port.ts'
 import { createPipeline, type Pipeline } from '../../../worker/hyperlink/pipeline-client.ts'
+import type { PipelineSession } from '../../../worker/hyperlink/pipeline-session.ts'
 import { createShardServer, type ShardServer } from '../../../worker/hyperlink/shard-server.ts'
 import { createFakeShard, FAKE_CONFIG, type FakeShard } from './fake-shard.ts'
 
@@ -116,12 +117,16 @@ const hooks = (over: Partial<Parameters<typeof runAnswer>[2]> = {}) => ({
   ...over,
 })
 
+/** The session with nothing of the prompt in its cache. */
+const whole = (session: PipelineSession) =>
+  Object.create(session, { kept: { value: 0 } }) as PipelineSession & { kept: 0 }
+
 async function answerWith(stages: number, over: Partial<AnswerRequest> = {}) {
   const swarm = createSwarm(stages)
   const pipeline = swarm.build(stages)
   await pipeline.load(loadLocal)
   const session = await pipeline.openSession()
-  const answer = await runAnswer(session, request(over), hooks())
+  const answer = await runAnswer(whole(session), request(over), hooks())
   return { answer, swarm, pipeline, session }
 }
 
@@ -138,7 +143,7 @@ describe('a pipeline', () => {
     const fresh = await answerWith(3, { maxTokens: 5 })
     const { session } = await answerWith(3, { maxTokens: 9, prompt: [1, 2, 3] })
     session.trim(0)
-    const again = await runAnswer(session, request({ maxTokens: 5 }), hooks())
+    const again = await runAnswer(whole(session), request({ maxTokens: 5 }), hooks())
     expect(again.digests).toEqual(fresh.answer.digests)
   })
 
@@ -178,7 +183,7 @@ describe('a pipeline', () => {
     const onToken = () => {
       if (++seen === 4) swarm.leave(1)
     }
-    await expect(runAnswer(session, request({ maxTokens: 100 }), hooks({ onToken }))).rejects.toMatchObject({
+    await expect(runAnswer(whole(session), request({ maxTokens: 100 }), hooks({ onToken }))).rejects.toMatchObject({
       code: 'PEER_LEFT',
       message: 'node 1 left',
     })
