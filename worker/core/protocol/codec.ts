@@ -165,5 +165,6 @@ function decodeMessage(
 
 function tailFits(definition: MessageDefinition, body: unknown, tailBytes: number): boolean {
   if (definition.tail === 'none') return tailBytes === 0
-  return tailBytes % 4 === 0 && (definition.tailFits?.(body, tailBytes) ?? true)
+  const whole = definition.tail === 'bytes' ? tailBytes > 0 : tailBytes % 4 === 0
+  return whole && (definition.tailFits?.(body, tailBytes) ?? true)
 }

@@ -30,10 +30,10 @@ export type SessionState = 'greeting' | 'proving' | 'open' | 'challenged' | 'reg
 export type Direction = 'any' | 'initiator' | 'responder' | 'to-server' | 'from-server'
 
 /** How often one peer may send it; the numbers are in rates.ts. */
-export type RateClass = 'handshake' | 'heartbeat' | 'control' | 'stream' | 'tensor'
+export type RateClass = 'handshake' | 'heartbeat' | 'control' | 'gossip' | 'stream' | 'bulk' | 'tensor'
 
-/** What may follow the body as raw bytes: nothing, or little-endian 4-byte elements. */
-export type TailKind = 'none' | 'f32' | 'u32-f32'
+/** What may follow the body: nothing, little-endian 4-byte elements, or bytes that are at least one. */
+export type TailKind = 'none' | 'f32' | 'u32-f32' | 'bytes'
 
 export interface MessageDefinition<Name extends string = string, Body extends z.core.$ZodType = z.core.$ZodType> {
   readonly family: Family
@@ -58,6 +58,16 @@ export function defineMessage<const Name extends string, Body extends z.core.$Zo
   definition: MessageDefinition<Name, Body>,
 ): MessageDefinition<Name, Body> {
   return definition
+}
+
+/** What a message between two open nodes need not say. */
+type PeerDefaults = 'tail' | 'maxTail' | 'states' | 'direction'
+
+/** Declares a message that either of two nodes may send once their session is open, and without a tail unless it says so. */
+export function definePeerMessage<const Name extends string, Body extends z.core.$ZodType>(
+  definition: Omit<MessageDefinition<Name, Body>, PeerDefaults> & Partial<MessageDefinition<Name, Body>>,
+): MessageDefinition<Name, Body> {
+  return { tail: 'none', maxTail: 0, states: ['open'], direction: 'any', ...definition }
 }
 
 /** The byte of the header that names a message. */

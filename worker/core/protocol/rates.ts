@@ -14,8 +14,12 @@ export const RATES: Readonly<Record<RateClass, Rate>> = {
   // One every 0.75 s each way is honest; the burst covers what an interrupted link delivers at once when it heals.
   heartbeat: { perSecond: 10, burst: 100 },
   control: { perSecond: 100, burst: 500 },
+  // A mesh of 15 neighbours that all speak of the same news.
+  gossip: { perSecond: 200, burst: 1000 },
   // Tokens and progress.
   stream: { perSecond: 1000, burst: 4000 },
+  // 64 KiB pieces at the 100 MB/s of loopback, and smaller ones at honest network speeds.
+  bulk: { perSecond: 2000, burst: 8000 },
   // A toy model's decode steps reach a few thousand a second over loopback.
   tensor: { perSecond: 10_000, burst: 20_000 },
 }

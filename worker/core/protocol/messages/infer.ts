@@ -1,8 +1,23 @@
 // Family 6, infer: one node asks another for an answer and receives its tokens as they are made.
 
 import { z } from 'zod/mini'
-import { amount, errorCodeField, fingerprint, id16, integer, list, text, u32 } from '../fields.ts'
-import { defineMessage } from '../message.ts'
+import {
+  amount,
+  cen,
+  errorCodeField,
+  fingerprint,
+  hash,
+  id16,
+  integer,
+  list,
+  nodeKey,
+  signature,
+  text,
+  timestamp,
+  u32,
+} from '../fields.ts'
+import { definePeerMessage } from '../message.ts'
+import { defineObject, objectField } from '../signed-object.ts'
 
 const MAX_PROMPT = 256 * 1024
 /** Stages of a placement, at most: one a node of a full room. */
@@ -17,7 +32,28 @@ const TIMING = z.strictObject({
   networkMs: MILLISECONDS,
 })
 
-const REQUEST = defineMessage({
+const USAGE = z.strictObject({ promptTokens: u32, tokens: u32 })
+
+/** What an answer used and cost. Signed by the node that gave it and by the one that asked. */
+export const USAGE_RECEIPT = defineObject({
+  name: 'usage receipt',
+  schema: z.strictObject({
+    request: id16,
+    asker: nodeKey,
+    server: nodeKey,
+    model: hash,
+    /** Genomes that were switched on, whose lineage earns. */
+    genomes: list(hash, 16),
+    usage: USAGE,
+    price: cen,
+    /** Of the answer, as in DONE. */
+    transcript: hash,
+    at: timestamp,
+  }),
+  maxBytes: 1024,
+})
+
+const REQUEST = definePeerMessage({
   family: 'infer',
   index: 0,
   name: 'INFER_REQUEST',
@@ -46,44 +82,53 @@ const REQUEST = defineMessage({
     }),
     /** Whether an end token ends the answer. */
     stopAtEnd: z.boolean(),
+    /** CEN for the whole answer, at most; without it the answer must be free. */
+    priceCap: z.exactOptional(cen),
   }),
-  tail: 'none',
+  // A prompt that fills a context of some 200,000 tokens.
   maxBody: 1024 * 1024,
-  maxTail: 0,
   rate: 'control',
-  states: ['open'],
-  direction: 'any',
 })
 
-const ACCEPT = defineMessage({
+const OFFER = definePeerMessage({
+  family: 'infer',
+  index: 1,
+  name: 'INFER_OFFER',
+  summary: 'Would answer: at what price and speed, and after how many others; sent again when the place changes.',
+  body: z.strictObject({
+    request: id16,
+    /** CEN per 1,000 tokens. */
+    price: z.strictObject({ prompt: cen, answer: cen }),
+    tokensPerSecond: amount,
+    /** Requests before this one. */
+    position: u32,
+    validMs: u32,
+  }),
+  maxBody: 256,
+  rate: 'control',
+})
+
+const ACCEPT = definePeerMessage({
   family: 'infer',
   index: 2,
   name: 'INFER_ACCEPT',
   summary: 'The answer has begun; says how many tokens the prompt came to.',
   body: z.strictObject({ request: id16, promptTokens: u32 }),
-  tail: 'none',
   maxBody: 128,
-  maxTail: 0,
   rate: 'control',
-  states: ['open'],
-  direction: 'any',
 })
 
-const REJECT = defineMessage({
+const REJECT = definePeerMessage({
   family: 'infer',
   index: 3,
   name: 'INFER_REJECT',
   summary: 'There will be no answer, or no more of it, and why.',
   body: z.strictObject({ request: id16, code: errorCodeField, message: text(1024) }),
-  tail: 'none',
   maxBody: 4096,
-  maxTail: 0,
   rate: 'control',
-  states: ['open'],
-  direction: 'any',
 })
 
-const TOKENS = defineMessage({
+const TOKENS = definePeerMessage({
   family: 'infer',
   index: 4,
   name: 'INFER_TOKENS',
@@ -97,15 +142,11 @@ const TOKENS = defineMessage({
     /** One a token. */
     timings: list(TIMING, 256),
   }),
-  tail: 'none',
   maxBody: 256 * 1024,
-  maxTail: 0,
   rate: 'stream',
-  states: ['open'],
-  direction: 'any',
 })
 
-const DONE = defineMessage({
+const DONE = definePeerMessage({
   family: 'infer',
   index: 5,
   name: 'INFER_DONE',
@@ -113,7 +154,7 @@ const DONE = defineMessage({
   body: z.strictObject({
     request: id16,
     finish: z.enum(['end', 'length', 'context', 'cancelled']),
-    usage: z.strictObject({ promptTokens: u32, tokens: u32 }),
+    usage: USAGE,
     timings: z.strictObject({
       prefillMs: MILLISECONDS,
       /** Medians over the decode steps. */
@@ -122,27 +163,33 @@ const DONE = defineMessage({
       networkMs: MILLISECONDS,
       bytesSent: amount,
     }),
+    /** Hash over request and tokens, and the other serving nodes' signatures of it; the sender's is the frame's. */
+    transcript: z.exactOptional(
+      z.strictObject({ hash, signatures: list(z.strictObject({ node: nodeKey, signature }), MAX_STAGES) }),
+    ),
   }),
-  tail: 'none',
-  maxBody: 4096,
-  maxTail: 0,
+  maxBody: 16 * 1024,
   rate: 'control',
-  states: ['open'],
-  direction: 'any',
 })
 
-const CANCEL = defineMessage({
+const CANCEL = definePeerMessage({
   family: 'infer',
   index: 6,
   name: 'INFER_CANCEL',
   summary: 'The asker needs no more of an answer.',
   body: z.strictObject({ request: id16 }),
-  tail: 'none',
   maxBody: 64,
-  maxTail: 0,
   rate: 'control',
-  states: ['open'],
-  direction: 'any',
 })
 
-export const INFER_MESSAGES = [REQUEST, ACCEPT, REJECT, TOKENS, DONE, CANCEL] as const
+const RECEIPT = definePeerMessage({
+  family: 'infer',
+  index: 7,
+  name: 'INFER_RECEIPT',
+  summary: 'What an answer used, signed by who gave it and, when it comes back, by who asked for it.',
+  body: z.strictObject({ receipt: objectField(USAGE_RECEIPT), server: signature, asker: z.nullable(signature) }),
+  maxBody: 2048,
+  rate: 'control',
+})
+
+export const INFER_MESSAGES = [REQUEST, OFFER, ACCEPT, REJECT, TOKENS, DONE, CANCEL, RECEIPT] as const

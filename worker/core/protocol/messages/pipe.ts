@@ -2,20 +2,37 @@
 // and each step's hidden state travels as raw f32 behind the body.
 
 import { z } from 'zod/mini'
-import { amount, count, errorCodeField, fingerprint, id16, integer, list, nodeKey, text, u32 } from '../fields.ts'
-import { defineMessage } from '../message.ts'
+import {
+  amount,
+  count,
+  errorCodeField,
+  fingerprint,
+  hash,
+  id16,
+  integer,
+  list,
+  nodeKey,
+  share,
+  text,
+  u32,
+} from '../fields.ts'
+import { definePeerMessage } from '../message.ts'
 
 /** Stages of a plan, at most: one a node of a full room. */
 const MAX_STAGES = 64
 /** Columns of one step, at most. */
 const MAX_COLUMNS = 1024
+/** Open sessions of one asker on one stage, at most. */
+const MAX_SESSIONS = 64
 const MIB = 1024 * 1024
 
 const LAYER = integer(0, 4096)
+/** Place in the plan's list of stages. */
+const STAGE = integer(0, MAX_STAGES - 1)
 /** Milliseconds each stage so far spent computing this step, in order. */
 const COMPUTE_MS = list(amount, MAX_STAGES)
 
-const PLAN = defineMessage({
+const PLAN = definePeerMessage({
   family: 'pipe',
   index: 0,
   name: 'PIPE_PLAN',
@@ -28,29 +45,21 @@ const PLAN = defineMessage({
     profile: text(1024),
     stages: list(z.strictObject({ node: nodeKey, first: LAYER, last: LAYER }), MAX_STAGES),
   }),
-  tail: 'none',
   maxBody: 16 * 1024,
-  maxTail: 0,
   rate: 'control',
-  states: ['open'],
-  direction: 'any',
 })
 
-const COMMIT = defineMessage({
+const COMMIT = definePeerMessage({
   family: 'pipe',
   index: 1,
   name: 'PIPE_COMMIT',
   summary: 'Opens a KV session of a plan on a stage, which answers with a LOAD_STATUS for that session.',
   body: z.strictObject({ plan: id16, session: u32, contextLength: u32 }),
-  tail: 'none',
   maxBody: 256,
-  maxTail: 0,
   rate: 'control',
-  states: ['open'],
-  direction: 'any',
 })
 
-const LOAD_STATUS = defineMessage({
+const LOAD_STATUS = definePeerMessage({
   family: 'pipe',
   index: 2,
   name: 'PIPE_LOAD_STATUS',
@@ -59,21 +68,16 @@ const LOAD_STATUS = defineMessage({
     plan: id16,
     session: z.nullable(u32),
     state: z.enum(['waiting', 'loading', 'ready', 'failed']),
-    /** 0 to 1. */
-    progress: z.number().check(z.gte(0), z.lte(1)),
+    progress: share,
     bytes: count,
     code: z.exactOptional(errorCodeField),
     message: z.exactOptional(text(1024)),
   }),
-  tail: 'none',
   maxBody: 4096,
-  maxTail: 0,
   rate: 'stream',
-  states: ['open'],
-  direction: 'any',
 })
 
-const ACTIVATION = defineMessage({
+const ACTIVATION = definePeerMessage({
   family: 'pipe',
   index: 3,
   name: 'PIPE_ACTIVATION',
@@ -91,14 +95,13 @@ const ACTIVATION = defineMessage({
   }),
   tail: 'f32',
   maxBody: 1024,
+  // 1,024 columns of a model 4,096 wide. A step travels whole: its columns are computed together.
   maxTail: 16 * MIB,
   rate: 'tensor',
-  states: ['open'],
-  direction: 'any',
   tailFits: (body, tailBytes) => tailBytes > 0 && tailBytes % (4 * body.columns) === 0,
 })
 
-const LOGITS = defineMessage({
+const LOGITS = definePeerMessage({
   family: 'pipe',
   index: 4,
   name: 'PIPE_LOGITS',
@@ -114,10 +117,9 @@ const LOGITS = defineMessage({
   }),
   tail: 'u32-f32',
   maxBody: 1024,
+  // Every logit of a vocabulary of a million tokens.
   maxTail: 4 * MIB,
   rate: 'tensor',
-  states: ['open'],
-  direction: 'any',
   // `top`: n ids as u32, then their n logits as f32. `logits`: f32 a token of the vocabulary.
   tailFits: (body, tailBytes) => {
     if ((body.kind === 'token') !== (body.token !== undefined)) return false
@@ -126,19 +128,45 @@ const LOGITS = defineMessage({
   },
 })
 
-const KV_TRIM = defineMessage({
+const KV_TRIM = definePeerMessage({
   family: 'pipe',
   index: 5,
   name: 'PIPE_KV_TRIM',
   summary: 'Forgets every position of a session from `length` on, or (release) the whole session.',
   /** `step`: the first step not yet sent. A trim and an activation take different links, so a later step overrules it. */
   body: z.strictObject({ plan: id16, session: u32, step: u32, length: u32, release: z.boolean() }),
-  tail: 'none',
   maxBody: 128,
-  maxTail: 0,
   rate: 'control',
-  states: ['open'],
-  direction: 'any',
 })
 
-export const PIPE_MESSAGES = [PLAN, COMMIT, LOAD_STATUS, ACTIVATION, LOGITS, KV_TRIM] as const
+const AUDIT = definePeerMessage({
+  family: 'pipe',
+  index: 6,
+  name: 'PIPE_AUDIT',
+  summary:
+    'Asks (null) or tells the SHA-256 of the hidden state that a stage made of a step, so that it can be recomputed.',
+  body: z.strictObject({ plan: id16, session: u32, step: u32, stage: STAGE, digest: z.nullable(hash) }),
+  maxBody: 256,
+  rate: 'control',
+})
+
+const FAILOVER = definePeerMessage({
+  family: 'pipe',
+  index: 7,
+  name: 'PIPE_FAILOVER',
+  summary: 'Hands a stage whose node was lost to another node; sessions are rebuilt by replay before they go on.',
+  body: z.strictObject({
+    plan: id16,
+    stage: STAGE,
+    lost: nodeKey,
+    node: nodeKey,
+    first: LAYER,
+    last: LAYER,
+    /** Of each open session: how many positions the asker will replay, in the chunks of the first time. */
+    replay: list(z.strictObject({ session: u32, length: u32 }), MAX_SESSIONS),
+  }),
+  maxBody: 2048,
+  rate: 'control',
+})
+
+export const PIPE_MESSAGES = [PLAN, COMMIT, LOAD_STATUS, ACTIVATION, LOGITS, KV_TRIM, AUDIT, FAILOVER] as const

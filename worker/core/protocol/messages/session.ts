@@ -1,10 +1,39 @@
 // Family 0, session: how two nodes prove who they are, stay in touch and part.
 
 import { z } from 'zod/mini'
-import { bytes, errorCodeField, id16, list, nodeKey, nonce, text, u32 } from '../fields.ts'
+import {
+  bytes,
+  errorCodeField,
+  id16,
+  integer,
+  list,
+  nodeKey,
+  nonce,
+  signature,
+  text,
+  timestamp,
+  u32,
+} from '../fields.ts'
 import { defineMessage } from '../message.ts'
+import { defineObject, objectField } from '../signed-object.ts'
 
 const FEATURES = list(text(32), 32)
+
+/** Keys that one identity may go through, at most, its first one not counted. */
+export const MAX_ROTATIONS = 64
+
+/** “The node with key `from` goes on under key `to`.” Signed by both. */
+export const KEY_ROTATION = defineObject({
+  name: 'key rotation',
+  schema: z.strictObject({
+    from: nodeKey,
+    to: nodeKey,
+    /** 1 for the first rotation of an identity, and one more each time. */
+    generation: integer(1, MAX_ROTATIONS),
+    at: timestamp,
+  }),
+  maxBytes: 128,
+})
 
 const HELLO = defineMessage({
   family: 'session',
@@ -45,6 +74,20 @@ const AUTH = defineMessage({
   maxTail: 0,
   rate: 'handshake',
   states: ['proving'],
+  direction: 'any',
+})
+
+const KEY_ROTATE = defineMessage({
+  family: 'session',
+  index: 3,
+  name: 'SESSION_KEY_ROTATE',
+  summary: 'Names the key under which the sender goes on, signed by the old key and by the new one.',
+  body: z.strictObject({ rotation: objectField(KEY_ROTATION), signature, successor: signature }),
+  tail: 'none',
+  maxBody: 512,
+  maxTail: 0,
+  rate: 'handshake',
+  states: ['open'],
   direction: 'any',
 })
 
@@ -110,4 +153,4 @@ const ERROR = defineMessage({
   direction: 'any',
 })
 
-export const SESSION_MESSAGES = [HELLO, HELLO_ACK, AUTH, PING, PONG, GOODBYE, ERROR] as const
+export const SESSION_MESSAGES = [HELLO, HELLO_ACK, AUTH, KEY_ROTATE, PING, PONG, GOODBYE, ERROR] as const

@@ -116,6 +116,24 @@ const CANDIDATE = defineMessage({
   direction: 'any',
 })
 
+const RELAY = defineMessage({
+  family: 'signal',
+  index: 6,
+  name: 'SIGNAL_RELAY',
+  summary: 'A node asks (null) for leave to use the server’s TURN relays, and the server grants it for a while.',
+  body: z.strictObject({
+    grant: z.nullable(
+      z.strictObject({ urls: list(text(256), 8), username: text(256), credential: text(256), lifetimeS: u32 }),
+    ),
+  }),
+  tail: 'none',
+  maxBody: 8 * 1024,
+  maxTail: 0,
+  rate: 'handshake',
+  states: ['registered'],
+  direction: 'any',
+})
+
 const THROTTLED = defineMessage({
   family: 'signal',
   index: 7,
@@ -130,4 +148,13 @@ const THROTTLED = defineMessage({
   direction: 'from-server',
 })
 
-export const SIGNAL_MESSAGES = [REGISTER, CHALLENGE, ROOM_JOIN, ROOM_STATE, DESCRIPTION, CANDIDATE, THROTTLED] as const
+export const SIGNAL_MESSAGES = [
+  REGISTER,
+  CHALLENGE,
+  ROOM_JOIN,
+  ROOM_STATE,
+  DESCRIPTION,
+  CANDIDATE,
+  RELAY,
+  THROTTLED,
+] as const
