@@ -65,7 +65,11 @@ export class MessageBox extends LitElement {
         text-overflow: ellipsis;
         white-space: nowrap;
       }
+      ::slotted(*) {
+        margin: 0 0 4px 4px;
+      }
       .go {
+        align-self: end;
         width: 40px;
         min-height: 40px;
         padding: 0;

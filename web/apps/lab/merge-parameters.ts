@@ -72,29 +72,32 @@ export class MergeParameters extends LitElement {
     if (!inputs || !values) return nothing
     const specs = inputs.operator.parameters
     const shared = specs.filter((spec) => spec.scope === 'shared')
+    const figures = shared.filter((spec) => spec.type !== 'boolean')
     const flags = shared.filter((spec) => spec.type === 'boolean')
     return html`${this.renderColumns(
-        inputs,
-        values,
-        specs.filter((spec) => spec.scope === 'parent'),
-      )}
-      <div class="fields shared">
-        ${shared.filter((spec) => spec.type !== 'boolean').map((spec) => this.renderShared(values, spec))}
-      </div>
-      ${
-        flags.length > 0
-          ? html`<div class="ticks">
-              ${flags.map((spec) =>
-                tickField({
-                  label: html`<span class="mono">${spec.name}</span>`,
-                  hint: spec.meaning,
-                  checked: Boolean(sharedValue(values, spec)),
-                  onChange: (checked) => this.setShared(spec.name, checked),
-                }),
-              )}
-            </div>`
-          : nothing
-      }`
+      inputs,
+      values,
+      specs.filter((spec) => spec.scope === 'parent'),
+    )}
+    ${
+      figures.length > 0
+        ? html`<div class="fields shared">${figures.map((spec) => this.renderShared(values, spec))}</div>`
+        : nothing
+    }
+    ${
+      flags.length > 0
+        ? html`<div class="ticks">
+            ${flags.map((spec) =>
+              tickField({
+                label: html`<span class="mono">${spec.name}</span>`,
+                hint: spec.meaning,
+                checked: Boolean(sharedValue(values, spec)),
+                onChange: (checked) => this.setShared(spec.name, checked),
+              }),
+            )}
+          </div>`
+        : nothing
+    }`
   }
 
   private renderShared(values: MergeValues, spec: ParameterSpec) {
