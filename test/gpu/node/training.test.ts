@@ -172,3 +172,88 @@ test('an adapter goes into the chat, over a reload, to a file and back, and into
   }
   expect(node.state().merge).toBeNull()
 })
+
+test('a model with adapters is placed in this tab alone, and over the room again without', async () => {
+  room = await createRoom()
+  const [node, helper] = [
+    await room.createNode(3, { surroundings: createPlace()() }),
+    await room.createNode(4, { surroundings: createPlace()() }),
+  ]
+  const lora = { ...request().lora, targets: ['attn_output' as const] }
+  const genomeId = await finished(node, await node.api.startTraining(request({ steps: 2, lora, heldOutFraction: 0 })))
+  const base = await digestOf(node)
+  await helper.api.join(await node.api.share())
+  const stages = (count: number) =>
+    node.until(
+      ({ placement }) =>
+        placement?.stages.length === count && placement.stages.every(({ status }) => status === 'ready'),
+      `${count} stages`,
+    )
+  await stages(2)
+  await node.api.setAdapters('toy', [{ genomeId, weight: 1 }])
+  await stages(1)
+  const adapted = await digestOf(node)
+  expect(adapted).not.toBe(base)
+  await node.api.setAdapters('toy', [])
+  await stages(2)
+  expect(await digestOf(node)).toBe(base)
+})
+
+test('a private run spends its budget and no more', async () => {
+  room = await createRoom()
+  const node = await room.createNode(5, { surroundings: createPlace()() })
+  const documents = Array.from({ length: 30 }, (_, i) => JSON.stringify({ text: `Whale number ${i}.` })).join('\n')
+  const wanted = request({
+    files: [new Blob([documents])],
+    names: ['whales.jsonl'],
+    lora: { ...request().lora, targets: ['attn_output'], freezeA: true },
+    steps: 50,
+    privacy: { noiseMultiplier: 2, clipNorm: 0.5, delta: 1e-3, budget: 0.3 },
+  })
+  const steps = (await node.api.previewTraining(wanted)).privacy?.affordableSteps ?? 0
+  expect(steps).toBeGreaterThan(1)
+  expect(steps).toBeLessThan(50)
+  const id = await node.api.startTraining(wanted)
+  const genomeId = await finished(node, id)
+  const { epsilon = 0 } = runOf(node, id)?.privacy ?? {}
+  expect(runOf(node, id)).toMatchObject({ step: steps, steps })
+  expect(epsilon).toBeGreaterThan(0.2)
+  expect(epsilon).toBeLessThanOrEqual(0.3)
+  const genome = node.state().genomes.find((other) => other.id === genomeId)
+  expect(genome).toMatchObject({ privacy: { delta: 1e-3 }, fitness: {} })
+  expect(genome?.training?.heldOutLoss).toBeUndefined()
+})
+
+test('a run whose GPU is lost fails with what to do, and is still there after a reload', async () => {
+  room = await createRoom()
+  const place = createPlace()
+  const { records, blobs } = place()
+  const node = await room.createNode(6, { surroundings: { ...(records && { records }), ...(blobs && { blobs }) } })
+  const id = await node.api.startTraining(request())
+  await node.until(() => runOf(node, id)?.status === 'running', 'training')
+  node.loseGpu()
+  await node.until(() => runOf(node, id)?.status === 'failed', 'the loss')
+  const error = { code: expect.stringMatching(/^GPU_/), message: expect.stringMatching(/Reload/) }
+  expect(runOf(node, id)).toMatchObject({ error })
+  await expect(node.api.startTraining(request())).rejects.toMatchObject(error)
+  node.close()
+  const later = await room.createNode(6, { surroundings: place() })
+  expect(runOf(later, id)).toMatchObject({ status: 'failed', error })
+  await later.api.resumeTraining(id)
+  await later.until(() => (runOf(later, id)?.step ?? 0) > 0, 'a step')
+  await later.api.pauseTraining(id)
+})
+
+test('refuses by name what cannot be trained on or chatted with', async () => {
+  room = await createRoom()
+  const node = await room.createNode(7, { surroundings: createPlace()() })
+  await expect(
+    node.api.startTraining(request({ files: [new Blob(['{"text": 1}'])], names: ['bad.jsonl'] })),
+  ).rejects.toThrow(/bad\.jsonl, line 1/)
+  await expect(node.api.startTraining(request({ modelId: 'none' }))).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' })
+  await expect(node.api.setAdapters('none', [])).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' })
+  const unknown = [{ genomeId: 'f'.repeat(64), weight: 1 }]
+  await expect(node.api.setAdapters('toy', unknown)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+  await expect(node.api.resumeTraining('none')).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+  expect(node.state()).toMatchObject({ runs: [], genomes: [], adapters: [], merge: null })
+})
