@@ -105,8 +105,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .command('train-toy')
     .description('train the built-in model anew, resuming where it was stopped; wants `npm install --no-save webgpu`')
     .option('--out <folder>', 'where the model and its training.json are written', 'toy')
-    .option('--steps <number>', 'steps of the whole run', parseCount(1, 1_000_000), 3000)
-    .option('--batch <number>', 'windows of 128 bytes in a step', parseCount(1, 1024), 8)
+    .option('--steps <number>', 'steps of the whole run', parseCount(1, 1_000_000), 4200)
+    .option('--batch <number>', 'windows of 128 bytes in a step', parseCount(1, 1024), 4)
     .option('--peak <rate>', 'highest learning rate', parseNumber, 4e-3)
     .option('--save-every <minutes>', 'time between checkpoints', parseNumber, 2)
     .option('--cache <folder>', 'where texts and checkpoints are kept (default: ~/.cache/centram/toy)')
@@ -118,7 +118,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 
   program
     .command('bench')
-    .description('time the kernels, whole models and training in headless Chromium')
+    .description('time the kernels, whole models and training in headless Chromium, and merging')
     .option(
       '--models <names>',
       'models to time, comma-separated, as --model of the demo; empty for none',
@@ -126,6 +126,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     )
     .option('--no-kernels', 'leave the kernels out')
     .option('--no-training', 'leave training out')
+    .option('--no-merge', 'leave merging out')
+    .option('--python <path>', 'a Python with mergekit, to compare merging with')
     .option('--tokens <number>', 'tokens to generate in each run', parseCount(2, 4096), 16)
     .option('--tabs <number>', 'browser processes of the split runs', parseCount(2, 4), 2)
     .option('--repeats <number>', 'runs to take the median of', parseCount(1, 1000), 5)

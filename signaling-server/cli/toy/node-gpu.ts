@@ -21,6 +21,14 @@ export async function openNodeGpu(name: string): Promise<unknown> {
       )
     },
   )
-  Object.assign(globalThis, module.globals)
+  Object.assign(globalThis, module.globals, { setImmediate: askLater })
   return module.create([])
+}
+
+/**
+ * Dawn asks in a loop of `setImmediate` whether the GPU is done, which keeps a core busy that a GPU on the processor wants
+ * itself. Once a millisecond is enough.
+ */
+function askLater(callback: (...args: unknown[]) => void, ...args: unknown[]): NodeJS.Timeout {
+  return setTimeout(callback, 1, ...args)
 }

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { CentramError } from '#core/errors.ts'
-import { toyConfig } from '#core/toy/toy-model.ts'
+import { CONTEXT, toyConfig } from '#core/toy/toy-model.ts'
 import {
   heldOutSample,
   TOY_CORPORA,
@@ -20,6 +20,7 @@ import {
 import { cutWindows, type SplitText } from '#core/toy/toy-text.ts'
 import { PROJECT_FOLDER } from '../project.ts'
 import { readToyTexts } from './corpus.ts'
+import { drawCurve } from './curve-svg.ts'
 import { openNodeGpu } from './node-gpu.ts'
 import { readRun, writeRun, type CurvePoint } from './run-files.ts'
 
@@ -72,10 +73,11 @@ export async function runTrainToy(options: TrainToyOptions): Promise<void> {
   const heldOutNatsPerByte = await measure(worker, gpu, weights, texts)
   const report = { recipe, ...describeTexts(texts), heldOutNatsPerByte, adapters, curve }
   await writeFile(join(options.out, 'training.json'), formatReport(report))
+  await writeFile(join(options.out, 'loss.svg'), drawCurve(curve, batch * CONTEXT))
   for (const [name, loss] of Object.entries(heldOutNatsPerByte)) {
     say(`held out, ${name}: ${loss} nats a byte, ${(loss / Math.LN2).toFixed(4)} bits`)
   }
-  say(`Written to ${options.out}: model.safetensors (SHA-256 ${sha256(weights)}), config.json, training.json`)
+  say(`Written to ${options.out}: model.safetensors (SHA-256 ${sha256(weights)}), config.json, training.json, loss.svg`)
 }
 
 /** Steps, points of the curve and checkpoints up to the end of the recipe. */
