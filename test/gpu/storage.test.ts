@@ -106,3 +106,17 @@ describe('the model cache', () => {
     expect((await openTab().call<Checked>('check', SIZE, 'v1')).wrong).toBe(-1)
   })
 })
+
+test('of a tab that dies while it stores checkpoints, the last whole one is left', async () => {
+  let before = 0
+  for (const afterMs of [7, 23, 41, 64]) {
+    const tab = openTab()
+    expect(await tab.call('train')).toBe(before + 1)
+    await new Promise((resolve) => setTimeout(resolve, afterMs))
+    tab.close()
+    const { step, whole, about } = await openTab().call<{ step: number; whole: boolean; about: unknown }>('checkpoint')
+    expect(step).toBeGreaterThan(before)
+    expect({ whole, about }).toEqual({ whole: true, about: { step } })
+    before = step
+  }
+})

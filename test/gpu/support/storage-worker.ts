@@ -5,6 +5,7 @@ import { createModelCache, type CachedSource } from '../../../worker/storage/mod
 import { openOpfsBlobs } from '../../../worker/storage/opfs-blobs.ts'
 import type { OriginSource } from '../../../worker/storage/origin-source.ts'
 import { openIndexedDbRecords } from '../../../worker/storage/records.ts'
+import { createRunStore, type RunStore } from '../../../worker/storage/run-store.ts'
 
 export const PIECE_BYTES = 65_536
 
@@ -43,10 +44,20 @@ async function openCache(size: number, version: string): Promise<CachedSource> {
   return createModelCache({ blobs, records, withLock, pieceBytes: PIECE_BYTES }).open(createOrigin(size, version))
 }
 
+async function openRuns(): Promise<RunStore> {
+  const records = await openIndexedDbRecords('centram-storage-test')
+  const blobs = await openOpfsBlobs(navigator.storage, 'storage-test', systemClock)
+  const withLock = <T>(name: string, work: () => Promise<T>): Promise<T> => navigator.locks.request(name, work)
+  return createRunStore({ blobs, records, withLock })
+}
+
+const RUN = { id: 'run', owner: 'me', about: null }
+const CHECKPOINT_BYTES = 500_000
+
 const calls = {
   async clear() {
     const records = await openIndexedDbRecords('centram-storage-test')
-    for (const store of ['model-bytes', 'a', 'b']) {
+    for (const store of ['model-bytes', 'runs', 'a', 'b']) {
       for (const key of await records.keys(store)) await records.delete(store, key)
     }
     const blobs = await openOpfsBlobs(navigator.storage, 'storage-test', systemClock)
@@ -116,6 +127,28 @@ const calls = {
     const stored = source.storedBytes()
     const bytes = await source.read(0, size)
     return { stored, wrong: bytes.findIndex((byte, i) => byte !== byteAt(i)), fetched }
+  },
+  /** Stores the next checkpoint, and then one after another until the tab dies. */
+  async train() {
+    const runs = await openRuns()
+    if ((await runs.list('me')).length === 0) await runs.create(RUN, [])
+    const first = ((await runs.readCheckpoint('run'))?.step ?? 0) + 1
+    const put = (step: number) =>
+      runs.putCheckpoint('run', { step, bytes: new Uint8Array(CHECKPOINT_BYTES).fill(step & 255) }, { step })
+    const goOn = async () => {
+      for (let step = first + 1; ; step++) await put(step)
+    }
+    await put(first)
+    void goOn()
+    return first
+  },
+  async checkpoint() {
+    const runs = await openRuns()
+    const checkpoint = await runs.readCheckpoint('run')
+    const [run] = await runs.list('me')
+    const { step = 0, bytes } = checkpoint ?? {}
+    const whole = bytes?.length === CHECKPOINT_BYTES && bytes.every((byte) => byte === (step & 255))
+    return { step, whole, about: run?.about }
   },
 }
 
