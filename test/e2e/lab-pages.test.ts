@@ -44,13 +44,13 @@ test('a text dropped anywhere comes to the Lab, which says what a run would do b
   expect(words).toContain('1,800 tokens held out')
   expect(words).toContain('65,536 parameters')
   expect(words).toContain('263 kB')
-  // 200 steps of 8 sequences over the fake's 141.
-  expect(words).toContain('go through the text 11 times')
+  // The fake makes 141 sequences of it, and a step takes 8.
+  await expect.poll(() => form.locator('.answer').innerText()).toContain('88 steps go through the text 5 times')
 
   await form.getByText('Settings').click()
-  await form.getByLabel('Batch').fill('4')
+  await form.getByLabel('Steps', { exact: true }).fill('400')
   await form.getByLabel('Name of the genome').fill('Tides')
-  await expect.poll(() => form.locator('.answer').innerText()).toContain('5.7 times')
+  await expect.poll(() => form.locator('.answer').innerText()).toContain('23 times: often enough to learn it by heart')
   await start(page).click()
   await page.getByRole('article', { name: 'Run Tides' }).waitFor()
   expect(await start(page).isDisabled()).toBe(true)
@@ -93,9 +93,7 @@ test('private training says what ε means and how far the budget reaches', async
   await form.getByLabel('Budget ε').fill('2')
   await form.getByLabel('Budget ε').press('Tab')
   expect(await form.getByText(/^ε 2 bounds/).innerText()).toContain('by a factor of 7.389 at most')
-  await expect
-    .poll(() => form.locator('.answer').innerText())
-    .toContain('allows 32 steps: training stops there, of 200')
+  await expect.poll(() => form.locator('.answer').innerText()).toContain('allows 32 steps: training stops there, of 44')
   await page.close()
 })
 

@@ -25,6 +25,7 @@ export class GenomeCard extends LitElement {
     problem: { state: true },
     busy: { state: true },
     opened: { state: true },
+    wanted: { state: true },
   }
 
   static override styles = [baseStyles, genomeCardStyles]
@@ -35,6 +36,8 @@ export class GenomeCard extends LitElement {
   declare problem: string
   declare busy: boolean
   declare opened: boolean
+  /** Where the switch was put, until the node has followed. */
+  declare wanted: boolean | null
 
   constructor() {
     super()
@@ -44,6 +47,7 @@ export class GenomeCard extends LitElement {
     this.problem = ''
     this.busy = false
     this.opened = false
+    this.wanted = null
   }
 
   override render() {
@@ -128,7 +132,7 @@ export class GenomeCard extends LitElement {
           role="switch"
           aria-label=${`Answer with ${genome.name}`}
           ?disabled=${this.busy}
-          .checked=${live(on !== undefined)}
+          .checked=${live(this.wanted ?? on !== undefined)}
           @change=${(event: Event) => this.turn((event.target as HTMLInputElement).checked)}
         />
       </label>
@@ -176,9 +180,11 @@ export class GenomeCard extends LitElement {
     </div>`
   }
 
-  private turn(on: boolean): Promise<void> {
+  private async turn(on: boolean): Promise<void> {
     const others = this.others()
-    return this.set(on ? [...others, { genomeId: this.genome?.id ?? '', weight: 1 }] : others)
+    this.wanted = on
+    await this.set(on ? [...others, { genomeId: this.genome?.id ?? '', weight: 1 }] : others)
+    this.wanted = null
   }
 
   private weigh(weight: number): void {

@@ -14,7 +14,14 @@ import { modelOptions } from './model-options.ts'
 import './privacy-settings.ts'
 import { trainingFormStyles } from './training-form-styles.ts'
 import './training-settings.ts'
-import { defaultValues, findProblems, nameFor, trainingRequest, type TrainingValues } from './training-values.ts'
+import {
+  defaultValues,
+  findProblems,
+  nameFor,
+  stepsFor,
+  trainingRequest,
+  type TrainingValues,
+} from './training-values.ts'
 import { describePreview } from './training-words.ts'
 
 const PREVIEW_AFTER_MS = 400
@@ -54,6 +61,8 @@ export class TrainingForm extends LitElement {
   #estimateFor = ''
   #previewTimer: ReturnType<typeof setTimeout> | undefined
   #asked = 0
+  /** Whether a person chose the number of steps; else it follows the length of the text. */
+  #stepsChosen = false
 
   constructor() {
     super()
@@ -95,6 +104,7 @@ export class TrainingForm extends LitElement {
     const { model } = this
     if (model?.config && this.#valuesFor !== model.id) {
       this.#valuesFor = model.id
+      this.#stepsChosen = false
       const kept = this.values && { licence: this.values.licence, privacy: this.values.privacy }
       this.values = { ...defaultValues(model.config), ...kept }
     }
@@ -220,6 +230,7 @@ export class TrainingForm extends LitElement {
   }
 
   private change(values: Partial<TrainingValues>): void {
+    this.#stepsChosen ||= values.steps !== undefined
     if (this.values) this.values = { ...this.values, ...values }
   }
 
@@ -258,6 +269,8 @@ export class TrainingForm extends LitElement {
       if (asked !== this.#asked) return
       this.preview = preview
       this.problem = ''
+      const steps = stepsFor(model.config, values, preview.sequences)
+      if (!this.#stepsChosen && steps !== values.steps) this.values = { ...values, steps }
     } catch (error) {
       if (asked !== this.#asked) return
       this.preview = null
@@ -278,6 +291,7 @@ export class TrainingForm extends LitElement {
       await api.startTraining(this.request(model, values))
       this.files = []
       this.name = ''
+      this.#stepsChosen = false
       this.#estimateFor = ''
       this.dispatchEvent(new CustomEvent('run-started', { bubbles: true, composed: true }))
     } catch (error) {

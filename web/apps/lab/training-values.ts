@@ -56,6 +56,16 @@ export function defaultValues(config: ModelConfig): TrainingValues {
   }
 }
 
+/** After so many passes a small text is mostly learnt by heart, and the held-out loss rises again. */
+const PASSES = 5
+const FEWEST_STEPS = 20
+
+/** Steps for a text of so many sequences: no more than the model's own default. */
+export function stepsFor(config: ModelConfig, { batchSize }: TrainingValues, sequences: number): number {
+  const wanted = Math.round((sequences * PASSES) / Math.max(1, batchSize))
+  return Math.min(defaultValues(config).steps, Math.max(FEWEST_STEPS, wanted))
+}
+
 /** Fields of the form that can be wrong by themselves. */
 export type ProblemField =
   | 'lora'

@@ -5,8 +5,12 @@ import { countOf, formatBytes, formatCount, formatNumber } from '../../ui/format
 import type { TrainingPreview } from '../../../worker/node/lab-api.ts'
 import type { TrainingValues } from './training-values.ts'
 
+/** From so many on, what is held out usually gets worse. */
+const MANY_PASSES = 20
+
 export function describePreview(preview: TrainingPreview, values: TrainingValues) {
   const { documents, trainTokens, heldOutTokens, sequences, trainableParameters, genomeBytes, privacy } = preview
+  const passes = (values.steps * values.batchSize) / Math.max(1, sequences)
   const figure = (text: string) => html`<strong class="figure">${text}</strong>`
   return html`<p>
       ${figure(countOf(documents, 'document'))} with ${figure(`${formatCount(trainTokens)} tokens`)} to learn
@@ -19,7 +23,7 @@ export function describePreview(preview: TrainingPreview, values: TrainingValues
         privacy
           ? nothing
           : html`${figure(countOf(values.steps, 'step'))} go through the text
-            ${figure(formatPasses((values.steps * values.batchSize) / Math.max(1, sequences)))}.`
+            ${figure(formatPasses(passes))}${passes > MANY_PASSES ? ': often enough to learn it by heart. Fewer steps do' : ''}.`
       }
     </p>
     <p>
