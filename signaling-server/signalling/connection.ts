@@ -88,7 +88,7 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
   const receiver = createReceiver('challenged', {
     directions: ['any', 'to-server'],
     allow: () => true,
-    gaps: true,
+    order: 'higher',
   })
   const outbox = createOutbox({
     identity,
@@ -224,6 +224,14 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
         break
       case 'SESSION_PING':
         trySend('SESSION_PONG', { ping: message.body.ping })
+        break
+      case 'SIGNAL_RELAY':
+        trySend('SESSION_ERROR', {
+          code: 'NOT_OFFERED',
+          message: 'This server has no relays.',
+          about: header.type,
+          fatal: false,
+        })
         break
       case 'SESSION_GOODBYE':
         close('goodbye')

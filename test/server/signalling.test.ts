@@ -50,6 +50,18 @@ describe('rooms', () => {
     expect(server.signalling.summary()).toEqual({ connections: 1, peers: 1, rooms: 0, roomSizes: [] })
   })
 
+  it('says that it has no relays to lend, and goes on', async () => {
+    const server = await createServer()
+    const ada = await server.connect(1)
+    await ada.register()
+    await ada.send('SIGNAL_RELAY', { grant: null })
+    await listen(ada)
+    expect(ada.last('SESSION_ERROR')).toMatchObject({ code: 'NOT_OFFERED', about: 22, fatal: false })
+    await ada.join(SECRET, 'Ada')
+    await listen(ada)
+    expect(names(ada)).toEqual(['Ada'])
+  })
+
   it('tells no secret of any room in its summary', async () => {
     const server = await createServer()
     const ada = await server.connect(1)

@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'LINK_FAILED'
   | 'PEER_LEFT'
   | 'PEER_REFUSED'
+  | 'NOT_OFFERED'
   | 'SERVER_UNREACHABLE'
   | 'NO_CAPACITY'
 

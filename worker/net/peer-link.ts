@@ -8,7 +8,7 @@ import { errorMessage } from '#core/errors.ts'
 import { createOutbox } from '#core/protocol/outbox.ts'
 import type { BodyOf } from '#core/protocol/registry.ts'
 import type { LinkSignal, LinkState, LinkTransport, OpenedLink } from './link-transport.ts'
-import { createSession, type PeerMessage, type Session, type SessionEnd } from './session.ts'
+import { createSession, type PeerMessage, type PeerRefusal, type Session, type SessionEnd } from './session.ts'
 
 /** From the first signal to an open session. */
 const CONNECT_TIMEOUT_MS = 20_000
@@ -38,6 +38,7 @@ export interface PeerLinkOptions {
 export interface PeerLinkEvents {
   onOpen(): void
   onMessage(message: PeerMessage): void
+  onRefused(refusal: PeerRefusal): void
   /** Interrupted or silent, or back again. */
   onInterrupted(interrupted: boolean): void
   /** Once; `wasOpen` tells a lost peer from one that was never reached. */
@@ -161,6 +162,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
           },
           onMessage(message) {
             if (!ended) events.onMessage(message)
+          },
+          onRefused(refusal) {
+            if (!ended) events.onRefused(refusal)
           },
           onStalled: update,
           onEnd: finish,

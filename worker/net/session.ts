@@ -6,9 +6,16 @@ import { CentramError, errorCode, errorMessage, type ErrorCode } from '#core/err
 import { openFrame, admitHeader, type Message } from '#core/protocol/codec.ts'
 import { createInbox } from '#core/protocol/inbox.ts'
 import { createOutbox } from '#core/protocol/outbox.ts'
-import { createRateLimiter } from '#core/protocol/rates.ts'
+import { createRateLimiter, createTokenBucket } from '#core/protocol/rates.ts'
 import { createReceiver } from '#core/protocol/receiver.ts'
-import type { BodyOf, MessageName, PeerMessageName } from '#core/protocol/registry.ts'
+import { typeByte } from '#core/protocol/message.ts'
+import {
+  messageNamed,
+  messageOfType,
+  type BodyOf,
+  type MessageName,
+  type PeerMessageName,
+} from '#core/protocol/registry.ts'
 import type { Verifier } from '#core/crypto/identity.ts'
 import type { Channel } from './channel.ts'
 import { HIGH_WATER_BYTES } from './channel.ts'
@@ -20,6 +27,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
 /** How long a goodbye may take to leave before the channel is closed under it. */
 const GOODBYE_MS = 500
+/** Complaints to one peer. Far below what it takes as honest, so that answering a flood does not become one. */
+const COMPLAINTS = { perSecond: 20, burst: 100 }
 const NO_SESSION = new Uint8Array(16)
 
 export type PeerMessage = Extract<Message, { readonly name: PeerMessageName }>
@@ -31,9 +40,20 @@ export interface SessionEnd {
   readonly by: 'local' | 'remote' | 'refused'
 }
 
+/** What the peer says of a message it did not take. */
+export interface PeerRefusal {
+  /** One of the project's error codes, or of a newer version's. */
+  readonly code: string
+  readonly message: string
+  /** The message it is about, where the peer names it. */
+  readonly about: MessageName | null
+}
+
 export interface SessionEvents {
   onOpen(): void
   onMessage(message: PeerMessage): void
+  /** The peer refused a message of ours; the session goes on. */
+  onRefused(refusal: PeerRefusal): void
   /** The peer fell silent, or is heard again. */
   onStalled(stalled: boolean): void
   /** Once. */
@@ -57,8 +77,8 @@ export interface Session {
   /** Resolves when what waits is below the high-water mark; rejects with `CHANNEL_CLOSED` when the session ends. */
   drained(): Promise<void>
   readonly waitingBytes: number
-  /** Tells the peer that a message of its was refused, without ending the session. */
-  complain(error: unknown): void
+  /** Tells the peer that a message of its was refused, without ending the session; not more than it can honestly take. */
+  complain(error: unknown, about: MessageName): void
   /** The link under it broke: ends once what had arrived is delivered. */
   broken(reason: string): void
   /** Says GOODBYE and ends. */
@@ -69,6 +89,7 @@ export function createSession(options: SessionOptions): Session {
   const { channel, clock, events, identity, remoteKey, verifier } = options
   const handshake = createHandshake(options)
   const allow = createRateLimiter(clock.now())
+  const complaints = createTokenBucket(COMPLAINTS, clock.now())
   let state: Session['state'] = 'opening'
   let heartbeat: Heartbeat | null = null
   let handshakeTimer: Timer | null = null
@@ -173,7 +194,12 @@ export function createSession(options: SessionOptions): Session {
         channel.close('goodbye')
         break
       case 'SESSION_ERROR':
-        if (!message.body.fatal) break
+        if (!message.body.fatal) {
+          const { code, about } = message.body
+          const name = about === null ? null : (messageOfType(about)?.name ?? null)
+          events.onRefused({ code, message: message.body.message, about: name })
+          break
+        }
         finish({ code: 'PEER_REFUSED', message: `${message.body.code}: ${message.body.message}`, by: 'remote' })
         channel.close('refused by the peer')
         break
@@ -251,11 +277,12 @@ export function createSession(options: SessionOptions): Session {
       if (state !== 'open') throw new CentramError('CHANNEL_CLOSED', 'The session ended while messages waited.')
       await channel.drained()
     },
-    complain(error) {
+    complain(error, about) {
+      if (!complaints.take(clock.now())) return
       trySend('SESSION_ERROR', {
         code: errorCode(error),
         message: errorMessage(error).slice(0, 512),
-        about: null,
+        about: typeByte(messageNamed(about)),
         fatal: false,
       })
     },

@@ -7,12 +7,13 @@ import type { Identity, Verifier } from '#core/crypto/identity.ts'
 import { openRoom, ROOM_SECRET_BYTES, type RoomKeys } from '#core/crypto/room.ts'
 import { CentramError, errorCode, type ErrorCode } from '#core/errors.ts'
 import type { BodyOf, PeerMessageName } from '#core/protocol/registry.ts'
+import { createHandlerTable, type PeerHandler } from './handler-table.ts'
 import type { LinkTransport } from './link-transport.ts'
 import { createListeners } from './listeners.ts'
 import { createPeerLink, type PeerLink } from './peer-link.ts'
 import { createPeerRecord, nextPause, noteEnd, type PeerRecord } from './peer-record.ts'
 import { createPeerSignals, type PeerSignal } from './peer-signals.ts'
-import type { PeerMessage, SessionEnd } from './session.ts'
+import type { PeerMessage, PeerRefusal, SessionEnd } from './session.ts'
 import {
   createSignallingClient,
   type RoomMember,
@@ -55,12 +56,6 @@ export interface PeerLoss {
   readonly message: string
 }
 
-export type PeerHandler<Name extends PeerMessageName> = (
-  peer: string,
-  body: BodyOf<Name>,
-  tail: Uint8Array,
-) => void | Promise<void>
-
 export interface Swarm {
   /** This node's public key, hex. */
   readonly id: string
@@ -82,6 +77,8 @@ export interface Swarm {
   onPeerInterrupted(listener: (peer: string, interrupted: boolean) => void): () => void
   /** A link that was open is gone for good; the peer may come back by a new one. */
   onPeerLost(listener: (peer: string, loss: PeerLoss) => void): () => void
+  /** A peer did not take a message of ours: `NOT_OFFERED` where it has no handler for it. */
+  onPeerRefused(listener: (peer: string, refusal: PeerRefusal) => void): () => void
   /** The server refused something, such as a full room. */
   onRefused(listener: (error: CentramError) => void): () => void
 
@@ -90,7 +87,7 @@ export interface Swarm {
   /** Resolves when what waits for the peer is below the high-water mark; rejects when it is lost. */
   drained(peer: string): Promise<void>
   /**
-   * Sets the one handler of a message. What it throws is told to the peer; `PROTOCOL_VIOLATION` and `FRAME_INVALID` end
+   * Sets the one handler of a message; what has none is answered `NOT_OFFERED`. What it throws is told to the peer; `PROTOCOL_VIOLATION` and `FRAME_INVALID` end
    * the link. The tail is a view of the received bytes and may be kept.
    */
   handle<Name extends PeerMessageName>(name: Name, handler: PeerHandler<Name>): () => void
@@ -105,11 +102,12 @@ export function createSwarm(options: SwarmOptions): Swarm {
   const records = new Map<string, PeerRecord>()
   const byLink = new Map<string, PeerRecord>()
   const pastLinks = new Set<string>()
-  const handlers = new Map<PeerMessageName, PeerHandler<PeerMessageName>>()
+  const handlers = createHandlerTable()
   const changeListeners = createListeners<[]>()
   const openListeners = createListeners<[string]>()
   const interruptedListeners = createListeners<[string, boolean]>()
   const lostListeners = createListeners<[string, PeerLoss]>()
+  const peerRefusedListeners = createListeners<[string, PeerRefusal]>()
   const refusedListeners = createListeners<[CentramError]>()
   let room: { keys: RoomKeys; secret: Uint8Array } | null = null
   let server: Swarm['server'] = { state: 'none' }
@@ -142,6 +140,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
           openListeners.call(record.id)
         },
         onMessage: (message) => dispatch(record, link, message),
+        onRefused: (refusal) => peerRefusedListeners.call(record.id, refusal),
         onInterrupted(interrupted) {
           changed()
           interruptedListeners.call(record.id, interrupted)
@@ -240,18 +239,13 @@ export function createSwarm(options: SwarmOptions): Swarm {
   const dispatch = (record: PeerRecord, link: PeerLink, message: PeerMessage) => {
     const failed = (error: unknown) => {
       const code = errorCode(error)
+      link.session?.complain(error, message.name)
       if (code === 'PROTOCOL_VIOLATION' || code === 'FRAME_INVALID') {
-        link.session?.complain(error)
         link.end('leaving', { code, message: (error as Error).message, by: 'refused' })
-      } else link.session?.complain(error)
-    }
-    const handler = handlers.get(message.name)
-    if (handler === undefined) {
-      failed(new CentramError('BAD_ARGUMENT', `This node does not take ${message.name}.`))
-      return
+      }
     }
     try {
-      const running = handler(record.id, message.body, message.tail)
+      const running = handlers.call(record.id, message)
       if (running instanceof Promise) running.catch(failed)
     } catch (error) {
       failed(error)
@@ -362,6 +356,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
     onPeerOpen: openListeners.add,
     onPeerInterrupted: interruptedListeners.add,
     onPeerLost: lostListeners.add,
+    onPeerRefused: peerRefusedListeners.add,
     onRefused: refusedListeners.add,
     send(peer, name, body, tail) {
       openSession(peer).send(name, body, tail)
@@ -369,11 +364,7 @@ export function createSwarm(options: SwarmOptions): Swarm {
     async drained(peer) {
       await openSession(peer).drained()
     },
-    handle(name, handler) {
-      if (handlers.has(name)) throw new CentramError('BAD_ARGUMENT', `${name} already has a handler.`)
-      handlers.set(name, handler as unknown as PeerHandler<PeerMessageName>)
-      return () => void handlers.delete(name)
-    },
+    handle: handlers.set,
     close() {
       if (closed) return
       leaveRoom()

@@ -26,8 +26,7 @@ function limit(definition: Definition, check: string, key: string): number | und
 }
 
 const patternOf = (definition: Definition) =>
-  definition.checks?.map((check) => check._zod.def['pattern']).find((pattern) => pattern instanceof RegExp) as
-    RegExp | undefined
+  definition.checks?.map((check) => check._zod.def['pattern']).find((pattern) => pattern instanceof RegExp)
 
 /** Characters of the longest text that `pattern` takes: one class or digit with a repeat after another. */
 function patternLength(pattern: RegExp): number {

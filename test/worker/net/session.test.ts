@@ -62,6 +62,7 @@ async function connect(overrides: Overrides = {}): Promise<Setup> {
       events: {
         onOpen: () => side.events.push('open'),
         onMessage: (message) => side.messages.push(message),
+        onRefused: ({ code }) => side.events.push(`refused ${code}`),
         onStalled: (stalled) => side.events.push(stalled ? 'stalled' : 'back'),
         onEnd: (end) => {
           side.events.push('end')

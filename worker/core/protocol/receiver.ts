@@ -1,21 +1,26 @@
 // What a frame must be before its signature is even looked at: of this session, next in order, legal in this state, from
 // the right side, and not too often.
 //
-// Both kinds of connection deliver in order and lose nothing while they live, so the next frame's number is known exactly:
-// a repeated, reordered, dropped or invented frame all show as a wrong number. That is a replay window without an end.
+// One connection delivers in order and loses nothing while it lives, so the next frame's number is known exactly: a
+// repeated, reordered, dropped or invented frame all show as a wrong number. That is a replay window without an end. Where
+// a session goes over several connections at once, frames overtake one another, and a window decides.
 
 import { CentramError } from '#core/errors.ts'
 import { equalBytes } from '../crypto/bytes.ts'
 import type { FrameHeader } from './frame.ts'
 import type { Direction, MessageDefinition, RateClass, SessionState } from './message.ts'
 import type { MessageName } from './registry.ts'
+import { createReplayWindow } from './replay-window.ts'
 
 export interface ReceiverOptions {
   /** Directions the other side may send in. */
   readonly directions: readonly Direction[]
   readonly allow: (rate: RateClass) => boolean
-  /** Whether numbers may be left out (the server drops what comes too fast); they never go back. */
-  readonly gaps?: boolean
+  /**
+   * Which numbers may come: the next one (default); any higher one, where the server drops what comes too fast; or, with
+   * several connections, any one of the last `REPLAY_WINDOW` that did not come yet.
+   */
+  readonly order?: 'next' | 'higher' | 'window'
 }
 
 export interface Receiver {
@@ -31,11 +36,13 @@ export interface Receiver {
 export function createReceiver(state: SessionState, options: ReceiverOptions): Receiver {
   let session: Uint8Array = new Uint8Array(16)
   let next = 0
+  let window = createReplayWindow()
   return {
     state,
     begin(id) {
       session = id
       next = 0
+      window = createReplayWindow()
     },
     check(header, definition) {
       const { name } = definition
@@ -45,10 +52,11 @@ export function createReceiver(state: SessionState, options: ReceiverOptions): R
       if (!definition.states.includes(this.state) || !options.directions.includes(definition.direction)) {
         throw new CentramError('PROTOCOL_VIOLATION', `A ${name} was refused: it is not expected now (${this.state}).`)
       }
-      if (header.sequence < next) {
+      const repeated = options.order === 'window' ? window.check(header.sequence) !== 'new' : header.sequence < next
+      if (repeated) {
         throw new CentramError('REPLAYED', `A ${name} was refused: number ${header.sequence} came before.`)
       }
-      if (header.sequence > next && options.gaps !== true) {
+      if (header.sequence > next && (options.order ?? 'next') === 'next') {
         throw new CentramError('PROTOCOL_VIOLATION', `A ${name} was refused: ${next} is missing before it.`)
       }
       if (!options.allow(definition.rate)) {
@@ -57,6 +65,7 @@ export function createReceiver(state: SessionState, options: ReceiverOptions): R
     },
     accept(header) {
       next = header.sequence + 1
+      if (options.order === 'window') window.accept(header.sequence)
     },
   }
 }
