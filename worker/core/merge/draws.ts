@@ -2,7 +2,7 @@
 
 import { sha256 } from '#core/crypto/hash.ts'
 import { concatBytes, utf8 } from '#core/crypto/bytes.ts'
-import { philox4x32 } from '#core/sampling/philox.ts'
+import { fillPhilox } from '#core/sampling/philox.ts'
 
 /** Keeps these draws apart from all others made from the same seed. */
 const DOMAIN = utf8('centram-merge-draws/1')
@@ -18,12 +18,16 @@ export function createDraws(seed: number, tensor: string, parent: number): (elem
   const digest = new DataView(sha256(concatBytes(DOMAIN, seedBytes, utf8(tensor))).slice().buffer)
   const key = [digest.getUint32(0, true), digest.getUint32(4, true)] as const
   let block = -1
-  let words = philox4x32([0, 0, parent, 0], key)
+  const words = new Uint32Array(4)
+  const counter = new Uint32Array(4)
+  counter[2] = parent
   return (element) => {
     const wanted = Math.floor(element / 4)
     if (wanted !== block) {
       block = wanted
-      words = philox4x32([block >>> 0, Math.floor(block / 2 ** 32), parent, 0], key)
+      counter[0] = block
+      counter[1] = Math.floor(block / 2 ** 32)
+      fillPhilox(words, counter, key)
     }
     return words[element & 3]! / 2 ** 32
   }

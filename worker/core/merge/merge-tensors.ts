@@ -2,8 +2,9 @@
 
 import { equalBytes } from '#core/crypto/bytes.ts'
 import { CentramError } from '#core/errors.ts'
+import type { TensorPlan } from '#core/formats/safetensors-writer.ts'
 import { checkParentCount, checkSameNames, mismatch, type MergePlan } from '#core/merge/merge-plan.ts'
-import type { MergeOperator, OperatorHead } from '#core/merge/operator.ts'
+import type { MergeGroup, MergeOperator, OperatorHead } from '#core/merge/operator.ts'
 import { bindParameters, refuse, type GivenParameters } from '#core/merge/parameters.ts'
 import {
   encodeFloats,
@@ -42,24 +43,40 @@ export async function planTensorMerge(
     outputs: [...first.tensors.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape })),
     config: null,
     async run(order, write, onPart, stop) {
-      for (const { name, dtype, shape } of order) {
+      const read = ({ name, dtype }: TensorPlan) => readGroup(name, dtype, origin, others, first, stop)
+      let ahead: ReturnType<typeof read> | undefined
+      for (const [index, { name, dtype, shape }] of order.entries()) {
         stop?.throwIfAborted()
-        const stored = (input: TensorSet): StoredTensor => input.tensors.get(name)!
-        if (!isFloat({ dtype })) {
-          await write(name, await readBytes(stored(first), stop))
-        } else {
-          const group = {
-            name,
-            shape,
-            base: origin === null ? null : await readFloats(stored(origin), stop),
-            parents: await Promise.all(others.map((input) => readFloats(stored(input), stop))),
-          }
-          await write(name, encodeFloats(operator.merge(group, values, seed), dtype))
-        }
+        const inputs = await (ahead ?? read(order[index]!))
+        const next = order[index + 1]
+        // The next tensor is read while this one is merged. Its failure is told when its turn comes.
+        ahead = next && read(next)
+        ahead?.catch(() => undefined)
+        const bytes =
+          'copied' in inputs
+            ? inputs.copied
+            : encodeFloats(operator.merge({ name, shape, ...inputs }, values, seed), dtype)
+        await write(name, bytes)
         onPart({ name, residual: null })
       }
     },
   }
+}
+
+/** One tensor of all inputs, or its bytes where it is no float. */
+async function readGroup(
+  name: string,
+  dtype: string,
+  base: TensorSet | null,
+  parents: readonly TensorSet[],
+  first: TensorSet,
+  stop?: AbortSignal,
+): Promise<{ readonly copied: Uint8Array } | Pick<MergeGroup, 'base' | 'parents'>> {
+  const stored = (input: TensorSet): StoredTensor => input.tensors.get(name)!
+  if (!isFloat({ dtype })) return { copied: await readBytes(stored(first), stop) }
+  const inputs = base === null ? parents : [base, ...parents]
+  const all = await Promise.all(inputs.map((input) => readFloats(stored(input), stop)))
+  return base === null ? { base, parents: all } : { base: all[0]!, parents: all.slice(1) }
 }
 
 /** The base as the operator wants it, and the parents besides it. Throws `BAD_ARGUMENT`. */

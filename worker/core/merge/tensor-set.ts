@@ -4,7 +4,7 @@ import { CentramError } from '#core/errors.ts'
 import { encodeCanonical } from '#core/crypto/canonical.ts'
 import type { ByteSource } from '#core/formats/byte-source.ts'
 import { readSafetensors } from '#core/formats/safetensors.ts'
-import { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat } from '#core/numeric/half.ts'
+import { floatToBfloat, floatToHalf, halfToFloat } from '#core/numeric/half.ts'
 
 export interface StoredTensor {
   readonly name: string
@@ -58,16 +58,22 @@ export async function readFloats(tensor: StoredTensor, signal?: AbortSignal): Pr
   const bytes = await readBytes(tensor, signal)
   if (tensor.dtype === 'F32') return new Float32Array(aligned(bytes, 4).buffer)
   const words = new Uint16Array(aligned(bytes, 2).buffer)
-  const toFloat = tensor.dtype === 'F16' ? halfToFloat : bfloatToFloat
-  return Float32Array.from(words, toFloat)
+  const values = new Float32Array(words.length)
+  if (tensor.dtype === 'BF16') {
+    const bits = new Int32Array(values.buffer)
+    for (let i = 0; i < words.length; i++) bits[i] = words[i]! << 16
+  } else {
+    for (let i = 0; i < words.length; i++) values[i] = halfToFloat(words[i]!)
+  }
+  return values
 }
 
 /** `values` as stored in `dtype`: rounded to nearest, ties to even. */
 export function encodeFloats(values: Float32Array, dtype: string): Uint8Array {
   if (dtype === 'F32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
   const words = new Uint16Array(values.length)
-  const toBits = dtype === 'F16' ? floatToHalf : floatToBfloat
-  for (let i = 0; i < words.length; i++) words[i] = toBits(values[i]!)
+  if (dtype === 'F16') for (let i = 0; i < words.length; i++) words[i] = floatToHalf(values[i]!)
+  else for (let i = 0; i < words.length; i++) words[i] = floatToBfloat(values[i]!)
   return new Uint8Array(words.buffer)
 }
 

@@ -1,7 +1,7 @@
 // The ways in which methods of the task arithmetic family thin out a task vector, in place.
 
 import { createDraws } from '#core/merge/draws.ts'
-import { keepByMagnitude, magnitudeRanks } from '#core/merge/magnitude-order.ts'
+import { createMagnitudeRanker, keepByMagnitude } from '#core/merge/magnitude-order.ts'
 import type { MergeValues, ParameterSpec } from '#core/merge/operator.ts'
 import { parentValues, refuse } from '#core/merge/parameters.ts'
 import type { Thin } from '#core/merge/task-arithmetic-family.ts'
@@ -69,17 +69,17 @@ export const keepLargeMoreReadily: Thin = (delta, { group, values, parent, densi
   const draw = createDraws(seed, name, parent)
   const row = new Float32Array(length)
   const lowest = density - epsilon
-  const keep = new Uint8Array(delta.length)
+  const rank = createMagnitudeRanker(length)
+  const places = new Uint32Array(length)
   for (let vector = 0; vector * length < delta.length; vector++) {
     const start = Math.floor(vector / stride) * stride * length + (vector % stride)
     for (let i = 0; i < length; i++) row[i] = delta[start + i * stride]!
-    const ranks = magnitudeRanks(row)
+    rank(row, places)
     for (let i = 0; i < length; i++) {
       // A row of one has no order; mergekit fails on it.
-      const place = length === 1 ? 0.5 : Math.fround(ranks[i]! / (length - 1))
+      const place = length === 1 ? 0.5 : Math.fround(places[i]! / (length - 1))
       const at = start + i * stride
-      keep[at] = draw(at) < Math.fround(lowest + place * 2 * epsilon) ? 1 : 0
+      if (draw(at) >= Math.fround(lowest + place * 2 * epsilon)) delta[at] = 0
     }
   }
-  for (let i = 0; i < delta.length; i++) if (keep[i] === 0) delta[i] = 0
 }

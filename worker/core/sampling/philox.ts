@@ -10,8 +10,19 @@ export type Words4 = readonly [number, number, number, number]
 
 /** Four 32-bit words from a 128-bit counter and a 64-bit key. */
 export function philox4x32(counter: Words4, key: readonly [number, number]): Words4 {
-  let [c0, c1, c2, c3] = counter
-  let [k0, k1] = key
+  const words = new Uint32Array(4)
+  fillPhilox(words, counter, key)
+  return [words[0]!, words[1]!, words[2]!, words[3]!]
+}
+
+/** The same into `out`, for those who draw millions. */
+export function fillPhilox(out: Uint32Array, counter: ArrayLike<number>, key: readonly [number, number]): void {
+  let c0 = counter[0]! | 0
+  let c1 = counter[1]! | 0
+  let c2 = counter[2]! | 0
+  let c3 = counter[3]! | 0
+  let k0 = key[0] | 0
+  let k1 = key[1] | 0
   for (let round = 0; round < 10; round++) {
     const high0 = multiplyHigh(M0, c0)
     const high1 = multiplyHigh(M1, c2)
@@ -24,7 +35,10 @@ export function philox4x32(counter: Words4, key: readonly [number, number]): Wor
     k0 = (k0 + W0) | 0
     k1 = (k1 + W1) | 0
   }
-  return [c0 >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0]
+  out[0] = c0
+  out[1] = c1
+  out[2] = c2
+  out[3] = c3
 }
 
 /** Uniform in [0, 1) with 53 bits, for draw `step` of the stream `seed` (any safe integer). */
@@ -46,7 +60,9 @@ function multiplyHigh(a: number, b: number): number {
   const aHigh = a >>> 16
   const bLow = b & 0xffff
   const bHigh = b >>> 16
-  const middle = aHigh * bLow + ((aLow * bLow) >>> 16)
-  const carry = (middle & 0xffff) + aLow * bHigh
-  return (aHigh * bHigh + Math.floor(middle / 2 ** 16) + Math.floor(carry / 2 ** 16)) | 0
+  // In whole numbers of 32 bits throughout, which run several times faster than doubles here.
+  const cross = Math.imul(aLow, bHigh)
+  const other = Math.imul(aHigh, bLow)
+  const middle = (Math.imul(aLow, bLow) >>> 16) + (cross & 0xffff) + (other & 0xffff)
+  return (Math.imul(aHigh, bHigh) + (cross >>> 16) + (other >>> 16) + (middle >>> 16)) | 0
 }

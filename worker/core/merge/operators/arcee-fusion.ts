@@ -20,7 +20,9 @@ export const ARCEE_FUSION: MergeOperator = {
     if (base === null) throw refuse(ARCEE_FUSION, `needs a base for "${name}"`)
     const importance = importanceOf(base, other, rowsOf(shape).columns)
     const threshold = thresholdOf(importance)
-    return base.map((value, i) => (importance[i]! >= threshold ? other[i]! : value))
+    const out = base.slice()
+    for (let i = 0; i < out.length; i++) if (importance[i]! >= threshold) out[i] = other[i]!
+    return out
   },
 }
 
@@ -41,7 +43,7 @@ function importanceOf(base: Float32Array, other: Float32Array, columns: number):
 
 function softmax(row: Float32Array, out: Float64Array): void {
   let most = -Infinity
-  for (const value of row) most = Math.max(most, value)
+  for (let k = 0; k < row.length; k++) most = Math.max(most, row[k]!)
   let sum = 0
   for (let k = 0; k < row.length; k++) sum += out[k] = Math.exp(row[k]! - most)
   for (let k = 0; k < row.length; k++) out[k]! /= sum

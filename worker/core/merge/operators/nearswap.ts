@@ -26,11 +26,14 @@ export const NEARSWAP: MergeOperator = {
     const t = sharedValue(values, 't')
     const other = parents[0]!
     if (base === null) throw refuse(NEARSWAP, `needs a base for "${name}"`)
-    return base.map((a, i) => {
+    const out = new Float32Array(base.length)
+    for (let i = 0; i < out.length; i++) {
+      const a = base[i]!
       const b = other[i]!
       const distance = Math.max(Math.abs(Math.fround(a - b)), TINY_DISTANCE)
       const weight = Math.min(1, Math.max(0, t / distance))
-      return weight * b + (1 - weight) * a
-    })
+      out[i] = weight * b + (1 - weight) * a
+    }
+    return out
   },
 }

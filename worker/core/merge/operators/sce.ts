@@ -4,7 +4,7 @@
 import { keepByMagnitude } from '#core/merge/magnitude-order.ts'
 import type { MergeOperator } from '#core/merge/operator.ts'
 import { sharedValue } from '#core/merge/parameters.ts'
-import { dot, taskVectors } from '#core/merge/tensor-arithmetic.ts'
+import { dot, forStretches, STRETCH, taskVectors } from '#core/merge/tensor-arithmetic.ts'
 
 /** Sums of squares below it say nothing about who changed more; mergekit's bound, which most adapters fall under. */
 const TINY_ENERGY = 1e-6
@@ -48,7 +48,7 @@ export const SCE: MergeOperator = {
       out[i] = group.base === null ? 0 : group.base[i]!
       if (selected !== null && selected[i] === 0) continue
       let sum = 0
-      for (const delta of deltas) sum += delta[i]!
+      for (let k = 0; k < deltas.length; k++) sum += deltas[k]![i]!
       const sign = sum >= 0 ? 1 : -1
       let merged = 0
       let weight = 0
@@ -76,14 +76,22 @@ function meanSquare(delta: Float32Array, selected: Float32Array | null): number 
 function selectByVariance(deltas: readonly Float32Array[], share: number): Float32Array {
   const variance = new Float32Array(deltas[0]!.length)
   let nonZero = 0
-  for (let i = 0; i < variance.length; i++) {
-    let mean = 0
-    for (const delta of deltas) mean += delta[i]! / deltas.length
-    let squares = 0
-    for (const delta of deltas) squares += (delta[i]! - mean) ** 2
-    variance[i] = squares / deltas.length
-    if (variance[i] !== 0) nonZero++
-  }
+  const means = new Float64Array(STRETCH)
+  const squares = new Float64Array(STRETCH)
+  forStretches(variance.length, (first, count) => {
+    means.fill(0)
+    squares.fill(0)
+    for (const delta of deltas) {
+      for (let j = 0; j < count; j++) means[j]! += delta[first + j]! / deltas.length
+    }
+    for (const delta of deltas) {
+      for (let j = 0; j < count; j++) squares[j]! += (delta[first + j]! - means[j]!) ** 2
+    }
+    for (let j = 0; j < count; j++) {
+      variance[first + j] = squares[j]! / deltas.length
+      if (variance[first + j] !== 0) nonZero++
+    }
+  })
   // In f32 as mergekit's count is, which decides between k and k − 1 now and then.
   const kept = Math.floor(Math.fround(nonZero * Math.fround(share)))
   keepByMagnitude(variance, variance.length - kept, variance.length, 'later')
