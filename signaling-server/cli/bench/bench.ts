@@ -1,4 +1,5 @@
-// `centram bench`: figures of the kernels, of whole models and of training in headless Chromium, as tables and as JSON.
+// `centram bench`: figures of the kernels, of whole models and of training in headless Chromium, and of merging, as tables
+// and as JSON.
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
@@ -12,7 +13,9 @@ import { createWatchdog } from '../watchdog.ts'
 import { ensureWebApp } from '../web-build.ts'
 import { benchKernels, type KernelFigures } from './kernel-bench.ts'
 import { benchModel, type ModelFigures } from './model-bench.ts'
-import { describeKernels, describeModels, describeTraining } from './report.ts'
+import { benchMerge } from './merge-bench.ts'
+import type { MergeFigures } from './merge-figures.ts'
+import { describeKernels, describeMerge, describeModels, describeTraining } from './report.ts'
 import { benchTraining } from './training-bench.ts'
 import type { TrainingFigures } from './training-figures.ts'
 
@@ -21,6 +24,9 @@ export interface BenchOptions {
   readonly models: string
   readonly kernels: boolean
   readonly training: boolean
+  readonly merge: boolean
+  /** With mergekit, to compare merging with. */
+  readonly python?: string
   readonly tokens: number
   readonly tabs: number
   readonly repeats: number
@@ -41,6 +47,7 @@ export interface BenchReport {
   readonly kernels: KernelFigures | null
   readonly models: readonly ModelFigures[]
   readonly training: readonly TrainingFigures[]
+  readonly merge: MergeFigures | null
 }
 
 /** Long enough that prefill is more than its fixed costs, and short enough for the built-in model's 128 positions. */
@@ -106,6 +113,13 @@ export async function runBench(options: BenchOptions): Promise<number> {
       browser ||= measured.browser
       for (const line of describeTraining(training)) say(line)
     }
+    let merge: MergeFigures | null = null
+    if (options.merge) {
+      say('Merging…')
+      const { python, repeats } = options
+      merge = await benchMerge({ repeats, watchdog, say, ...(python !== undefined && { python }) })
+      for (const line of describeMerge(merge)) say(line)
+    }
     const processors = cpus()
     const report: BenchReport = {
       version: readVersion(),
@@ -119,6 +133,7 @@ export async function runBench(options: BenchOptions): Promise<number> {
       kernels,
       models,
       training,
+      merge,
     }
     const path = await save(report, options.out)
     say(`\nWritten to ${path}`)

@@ -2,6 +2,7 @@
 
 import { formatBytes, formatFigure, formatTable } from '../format.ts'
 import type { KernelFigures } from './kernel-bench.ts'
+import type { MergeFigures, MergekitVersions } from './merge-figures.ts'
 import type { ModelFigures } from './model-bench.ts'
 import { formatSpread } from './spread.ts'
 import type { TrainingFigures } from './training-figures.ts'
@@ -84,3 +85,35 @@ export function describeTraining(training: readonly TrainingFigures[]): string[]
       : []),
   ]
 }
+
+export function describeMerge({ mergekit, rows }: MergeFigures): string[] {
+  return [
+    '',
+    mergekit ? `Merging beside ${describeMergekit(mergekit)}` : 'Merging (mergekit was not run; --python PATH runs it)',
+    ...formatTable(
+      [
+        'operator',
+        'type',
+        'inputs',
+        'MB/s',
+        ...(mergekit ? ['its time in 1 thread over ours', 'in all', 'difference'] : []),
+      ],
+      rows.map((row) => [
+        row.operator,
+        row.dtype,
+        `${row.inputs} of ${formatBytes((row.megabytes * 1e6) / row.inputs)}`,
+        formatSpread(row.megabytesPerSecond),
+        ...(row.mergekit
+          ? [
+              formatSpread(row.mergekit.oneThread.ratio),
+              formatSpread(row.mergekit.allThreads.ratio),
+              row.mergekit.difference === null ? 'random' : row.mergekit.difference.toExponential(1),
+            ]
+          : [row.failure ?? '']),
+      ]),
+    ),
+  ]
+}
+
+const describeMergekit = ({ mergekit, torch, threads }: MergekitVersions): string =>
+  `mergekit ${mergekit} on torch ${torch}, ${threads} threads`
