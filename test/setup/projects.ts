@@ -4,7 +4,8 @@ import { playwright } from '@vitest/browser-playwright'
 import { CHROMIUM_ARGS, locateChromium } from '../../signaling-server/cli/chromium.ts'
 
 export interface ProjectOptions {
-  readonly include: string
+  readonly include: string | readonly string[]
+  readonly exclude?: readonly string[]
   readonly timeout: number
   /** Files that each drive browsers run one after the other. */
   readonly serial?: boolean
@@ -28,12 +29,13 @@ const BROWSER_LIBRARIES = [
 
 export function nodeProject(
   name: string,
-  { include, timeout, serial = false, turn = 0, shared = false }: ProjectOptions,
+  { include, exclude = [], timeout, serial = false, turn = 0, shared = false }: ProjectOptions,
 ) {
   return {
     test: {
       name,
-      include: [include],
+      include: [include].flat(),
+      exclude: [...exclude],
       environment: 'node' as const,
       testTimeout: timeout,
       hookTimeout: timeout,
@@ -52,7 +54,7 @@ export function browserProject(name: string, { include, timeout, turn = 0 }: Pro
     optimizeDeps: { include: BROWSER_LIBRARIES },
     test: {
       name,
-      include: [include],
+      include: [include].flat(),
       testTimeout: timeout,
       hookTimeout: timeout,
       fileParallelism: false,
