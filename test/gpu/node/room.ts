@@ -98,8 +98,8 @@ export async function createRoom(): Promise<TestRoom> {
           new Promise((resolve, reject) => {
             const timer = setTimeout(() => {
               waiting.delete(look)
-              reject(new Error(`waited 30 s for ${what}; the state is ${JSON.stringify(state)}`))
-            }, 30_000)
+              reject(new Error(`waited 55 s for ${what}; the state is ${JSON.stringify(state)}`))
+            }, 55_000)
             const look = () => {
               if (!accept(present())) return
               clearTimeout(timer)
