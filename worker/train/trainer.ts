@@ -163,7 +163,7 @@ export async function createTrainer(gpu: GpuContext, model: OpenedModel, options
       if (!Number.isFinite(gathered.gradientNorm)) {
         throw new CentramError(
           'GPU_FAILED',
-          'The gradients are no longer numbers. Lower the learning rate and resume from the last checkpoint.',
+          'The gradients are no longer numbers. Start again with a lower learning rate.',
         )
       }
       const learningRate = learningRateAt(plan.schedule, step)
