@@ -114,8 +114,7 @@ export async function createTrainingGraph(
       if (losses.length === count && Number.isFinite(sum)) return sum
       throw new CentramError(
         'GPU_FAILED',
-        'The loss is no longer a number. Lower the learning rate or turn on gradient clipping, and resume from the last ' +
-          'checkpoint.',
+        'The loss is no longer a number. Start again with a lower learning rate, or turn on gradient clipping.',
       )
     }
     const write = (next: Batch) => {
