@@ -225,14 +225,6 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
       case 'SESSION_PING':
         trySend('SESSION_PONG', { ping: message.body.ping })
         break
-      case 'SIGNAL_RELAY':
-        trySend('SESSION_ERROR', {
-          code: 'NOT_OFFERED',
-          message: 'This server has no relays.',
-          about: header.type,
-          fatal: false,
-        })
-        break
       case 'SESSION_GOODBYE':
         close('goodbye')
         break
@@ -240,6 +232,14 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
         if (message.body.fatal) close(message.body.message)
         break
       default:
+        if (definition.family === 'signal') {
+          trySend('SESSION_ERROR', {
+            code: 'NOT_OFFERED',
+            message: `This server does not offer ${message.name}.`,
+            about: header.type,
+            fatal: false,
+          })
+        }
     }
   }
 

@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'PEER_LEFT'
   | 'PEER_REFUSED'
   | 'NOT_OFFERED'
+  | 'KEY_REVOKED'
   | 'SERVER_UNREACHABLE'
   | 'NO_CAPACITY'
 

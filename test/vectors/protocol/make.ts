@@ -1,4 +1,5 @@
-// Writes frames.json: the golden frame of every sample, in hexadecimal. Run when a message is added:
+// Writes frames.json, the golden frame of every sample in hexadecimal, and docs/protocol.md. Run when a message is added, or
+// first sent and handled:
 //   npx tsx test/vectors/protocol/make.ts
 // A changed line of an old message means that older nodes no longer understand it.
 
@@ -6,6 +7,8 @@ import { writeFileSync } from 'node:fs'
 import { toHex } from '#core/crypto/bytes.ts'
 import { identityFromSeed } from '#core/crypto/identity.ts'
 import { MESSAGES } from '#core/protocol/registry.ts'
+import { readProductUses } from '../../core/protocol/product-uses.ts'
+import { writeProtocolPage } from '../../core/protocol/protocol-page.ts'
 import { SAMPLES, sealSample, SEED, type Sample } from './samples.ts'
 
 const signer = identityFromSeed(SEED)
@@ -17,3 +20,4 @@ for (const { name } of MESSAGES) {
   }
 }
 writeFileSync(new URL('frames.json', import.meta.url), `${JSON.stringify(frames, null, 1)}\n`)
+writeFileSync(new URL('../../../docs/protocol.md', import.meta.url), writeProtocolPage(readProductUses()))

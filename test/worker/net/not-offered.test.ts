@@ -1,7 +1,7 @@
 // What a node has no handler for is refused with `NOT_OFFERED`, to the sender, and costs nobody the link.
 
 import { expect, it } from 'vitest'
-import { MESSAGES, type BodyOf, type PeerMessageName } from '#core/protocol/registry.ts'
+import { MESSAGES, type PeerMessageName } from '#core/protocol/registry.ts'
 import type { PeerRefusal } from '../../../worker/net/session.ts'
 import type { Swarm } from '../../../worker/net/swarm.ts'
 import { SAMPLES, type Sample } from '../../vectors/protocol/samples.ts'

@@ -47,6 +47,8 @@ export interface MessageDefinition<Name extends string = string, Body extends z.
   /** Bytes of the encoded body, at most. */
   readonly maxBody: number
   readonly maxTail: number
+  /** Why it may be that large; every message beyond 64 KiB says so. */
+  readonly large?: string
   readonly rate: RateClass
   readonly states: readonly SessionState[]
   readonly direction: Direction

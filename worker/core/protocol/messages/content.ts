@@ -10,10 +10,6 @@ import { defineObject, objectField } from '../signed-object.ts'
 const MAX_CHUNKS = 2 ** 16
 /** Siblings from a leaf to the root of such a tree. */
 const MAX_PROOF = 16
-/**
- * Bytes of one chunk. A chunk is what can be verified, refused and fetched elsewhere; larger ones would cost more when a
- * sender lies, smaller ones more proofs.
- */
 const MAX_CHUNK_BYTES = 1024 * 1024
 
 const INDEX = integer(0, MAX_CHUNKS - 1)
@@ -94,6 +90,8 @@ const CHUNK = definePeerMessage({
   tail: 'bytes',
   maxBody: 1024,
   maxTail: MAX_CHUNK_BYTES,
+  large:
+    'A chunk is what is verified, refused and fetched elsewhere as one: smaller ones need more proofs, larger ones cost more when a sender lies.',
   rate: 'bulk',
 })
 

@@ -182,8 +182,8 @@ const LINEAGE = definePeerMessage({
     ancestors: list(byteString(MAX_SIGNED_MANIFEST), 64),
     more: z.boolean(),
   }),
-  // Most manifests are below 2 KiB; a few of the largest fit, and `more` goes on from there.
   maxBody: 256 * 1024,
+  large: 'A manifest may have 64 KiB, and most have two: a few of the largest fit, and `more` goes on from there.',
   rate: 'control',
 })
 

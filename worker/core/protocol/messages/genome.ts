@@ -110,6 +110,7 @@ const LIST = definePeerMessage({
   summary: 'Answers a query, in order of id; says whether there are more.',
   body: z.strictObject({ query: u32, genomes: list(SUMMARY, 32), more: z.boolean() }),
   maxBody: 192 * 1024,
+  large: 'A page of 32 genomes, each with all the claims that it may make.',
   rate: 'control',
 })
 

@@ -85,8 +85,8 @@ const REQUEST = definePeerMessage({
     /** CEN for the whole answer, at most; without it the answer must be free. */
     priceCap: z.exactOptional(cen),
   }),
-  // A prompt that fills a context of some 200,000 tokens.
   maxBody: 1024 * 1024,
+  large: 'A prompt that fills a context of some 200,000 tokens.',
   rate: 'control',
 })
 
@@ -143,6 +143,7 @@ const TOKENS = definePeerMessage({
     timings: list(TIMING, 256),
   }),
   maxBody: 256 * 1024,
+  large: 'A batch of 256 tokens, with the times of up to 64 stages for each; one token is some hundred bytes.',
   rate: 'stream',
 })
 

@@ -178,6 +178,7 @@ const USAGE = definePeerMessage({
     more: z.boolean(),
   }),
   maxBody: 96 * 1024,
+  large: 'A page of 64 receipts with both signatures of each.',
   rate: 'control',
 })
 
@@ -189,6 +190,7 @@ const ROYALTY = definePeerMessage({
     'The shares computed for one period, signed by who pays them; anyone with the receipts can compute them again.',
   body: z.strictObject({ statement: objectField(ROYALTY_STATEMENT), signature }),
   maxBody: 65 * 1024,
+  large: 'The 512 shares of one signed statement, which is whole or nothing.',
   rate: 'control',
 })
 

@@ -95,8 +95,8 @@ const ACTIVATION = definePeerMessage({
   }),
   tail: 'f32',
   maxBody: 1024,
-  // 1,024 columns of a model 4,096 wide. A step travels whole: its columns are computed together.
   maxTail: 16 * MIB,
+  large: '1,024 columns of a model 4,096 wide. A step travels whole, because its columns are computed together.',
   rate: 'tensor',
   tailFits: (body, tailBytes) => tailBytes > 0 && tailBytes % (4 * body.columns) === 0,
 })
@@ -117,8 +117,8 @@ const LOGITS = definePeerMessage({
   }),
   tail: 'u32-f32',
   maxBody: 1024,
-  // Every logit of a vocabulary of a million tokens.
   maxTail: 4 * MIB,
+  large: 'Every logit of a vocabulary of a million tokens.',
   rate: 'tensor',
   // `top`: n ids as u32, then their n logits as f32. `logits`: f32 a token of the vocabulary.
   tailFits: (body, tailBytes) => {

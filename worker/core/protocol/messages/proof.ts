@@ -20,7 +20,6 @@ import {
 import { definePeerMessage } from '../message.ts'
 import { defineObject, objectField, readObject } from '../signed-object.ts'
 
-/** Bytes of one reconciliation message; a set's differences take as many of them as they need. */
 const MAX_RECON_FRAME = 64 * 1024
 /** Encoded object and its signatures inside a log entry. */
 const MAX_SUBJECT = 2048
@@ -90,6 +89,7 @@ const RANGE = definePeerMessage({
     more: z.boolean(),
   }),
   maxBody: 320 * 1024,
+  large: 'A page of 128 entries of the largest kind.',
   rate: 'control',
 })
 
@@ -121,6 +121,7 @@ const RECON_FRAME = definePeerMessage({
   tail: 'bytes',
   maxBody: 64,
   maxTail: MAX_RECON_FRAME,
+  large: 'A set’s differences take as many of these as they need; fewer rounds where links are slow.',
   rate: 'stream',
 })
 

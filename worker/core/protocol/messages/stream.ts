@@ -5,10 +5,6 @@ import { z } from 'zod/mini'
 import { count, errorCodeField, hash, id16, reason, text } from '../fields.ts'
 import { definePeerMessage } from '../message.ts'
 
-/**
- * Bytes of one DATA. Large enough that its signature is below 1 % of the time, small enough that a token waits for one of
- * them at most.
- */
 const MAX_DATA = 64 * 1024
 
 const OPEN = definePeerMessage({
@@ -58,6 +54,7 @@ const DATA = definePeerMessage({
   tail: 'bytes',
   maxBody: 64,
   maxTail: MAX_DATA,
+  large: 'A signature for every few bytes would cost more than sending them; a token waits for one of these at most.',
   rate: 'bulk',
 })
 
