@@ -57,6 +57,18 @@ test('a text dropped anywhere comes to the Lab, which says what a run would do b
   await page.close()
 })
 
+test('what is being typed stays while the answer to the last change arrives', async () => {
+  const page = await openLab('alone')
+  const form = page.locator('training-form')
+  await form.getByText('Settings').click()
+  await form.getByLabel('Alpha', { exact: true }).fill('32')
+  await drop(page, 'sea.txt', 'harbour.md')
+  await expect.poll(() => form.locator('.answer').innerText()).toContain('88 steps')
+  expect(await form.getByLabel('Steps', { exact: true }).inputValue()).toBe('88')
+  expect(await form.getByLabel('Alpha', { exact: true }).inputValue()).toBe('32')
+  await page.close()
+})
+
 test('what is wrong stands where it belongs: at the file with its line, at the setting, at the targets', async () => {
   const page = await openLab('alone')
   const form = page.locator('training-form')

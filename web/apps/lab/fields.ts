@@ -14,7 +14,7 @@ export interface NumberField {
   readonly problem?: string | undefined
 }
 
-/** An empty field is NaN: whoever reads it says what is missing. */
+/** An empty field is NaN: whoever reads it says what is missing. What is being typed stays while the page is drawn anew. */
 export function numberField({ label, value, onChange, min, max, step = 'any', hint, problem }: NumberField) {
   return html`<label class="field">
     <span class="label">${label}</span>
@@ -26,7 +26,7 @@ export function numberField({ label, value, onChange, min, max, step = 'any', hi
       max=${max ?? nothing}
       step=${step}
       aria-invalid=${problem ? 'true' : nothing}
-      .value=${live(Number.isNaN(value) ? '' : String(value))}
+      .value=${Number.isNaN(value) ? '' : String(value)}
       @change=${(event: Event) => onChange((event.target as HTMLInputElement).valueAsNumber)}
     />
     ${hint === undefined ? nothing : html`<span class="hint">${hint}</span>`}
@@ -73,7 +73,7 @@ export function textField({ label, value, onChange, list, placeholder, hint }: T
       aria-label=${label}
       list=${list ?? nothing}
       placeholder=${placeholder ?? nothing}
-      .value=${live(value)}
+      .value=${value}
       @input=${(event: Event) => onChange((event.target as HTMLInputElement).value)}
     />
     ${hint === undefined ? nothing : html`<span class="hint">${hint}</span>`}

@@ -119,8 +119,8 @@ export class GenomeCard extends LitElement {
                 type="number"
                 step="0.1"
                 aria-label=${`How much ${genome.name} counts`}
-                .value=${live(String(on.weight))}
-                @change=${(event: Event) => this.weigh((event.target as HTMLInputElement).valueAsNumber)}
+                .value=${String(on.weight)}
+                @change=${(event: Event) => this.weigh(event.target as HTMLInputElement, on)}
               />
             </label>`
           : nothing
@@ -187,15 +187,13 @@ export class GenomeCard extends LitElement {
     this.wanted = null
   }
 
-  private weigh(weight: number): void {
+  private weigh(input: HTMLInputElement, on: ActiveGenome): void {
+    const weight = input.valueAsNumber
     if (!Number.isFinite(weight)) {
-      this.requestUpdate()
+      input.value = String(on.weight)
       return
     }
-    const { genome, state } = this
-    void this.set(
-      (state?.adapters ?? []).map((adapter) => (adapter.genomeId === genome?.id ? { ...adapter, weight } : adapter)),
-    )
+    void this.set((this.state?.adapters ?? []).map((adapter) => (adapter === on ? { ...adapter, weight } : adapter)))
   }
 
   private others(): readonly ActiveGenome[] {
