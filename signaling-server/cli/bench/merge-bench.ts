@@ -12,7 +12,7 @@ import { openTensorSet, readFloats } from '#core/merge/tensor-set.ts'
 import { openFileSource } from '../file-source.ts'
 import type { Watchdog } from '../watchdog.ts'
 import { writeMergeFiles, type MergeFiles } from './merge-files.ts'
-import type { MergeFigures, MergeRow } from './merge-figures.ts'
+import type { MergeFigures, MergeRow, MergeTimes } from './merge-figures.ts'
 import { startMergekit, type Mergekit } from './mergekit.ts'
 import { spreadOf } from './spread.ts'
 
@@ -33,6 +33,9 @@ interface Job {
   /** Draws at random, each side in its own way: the results cannot be the same. */
   readonly random?: true
 }
+
+/** Rounds that are not counted: the first compile what the next ones run. */
+const WARM_UP = 3
 
 const WEIGHTS = [0.5, 0.3, 0.2]
 const JOBS: readonly Job[] = [
@@ -96,47 +99,50 @@ async function runJob(
     inputs: base === null ? parents : [base, ...parents],
     out: theirOut,
   }
-  const times = { ours: [] as number[], one: [] as number[], all: [] as number[] }
+  const ours: MergeTimes[] = []
+  const theirs = { oneThread: [] as MergeTimes[], allThreads: [] as MergeTimes[] }
   let failure: string | undefined
-  // The first round warms up.
-  for (let repeat = 0; repeat <= repeats; repeat++) {
-    const round = { ours: await merge(job, base, parents, out), one: NaN, all: NaN }
-    if (mergekit && failure === undefined) {
-      for (const [which, threads] of [
-        ['one', 1],
-        ['all', 0],
-      ] as const) {
-        const answer = await watchdog.guard('mergekit to merge', mergekit.merge({ ...request, threads }))
-        if (typeof answer === 'string') failure = answer
-        else round[which] = answer
-      }
+  for (let repeat = 1 - WARM_UP; repeat <= repeats; repeat++) {
+    const times = await merge(job, base, parents, out)
+    if (repeat > 0) ours.push(times)
+    for (const [list, threads] of [
+      [theirs.oneThread, 1],
+      [theirs.allThreads, 0],
+    ] as const) {
+      // What runs there is compiled already; one round is enough to have its files at hand.
+      if (!mergekit || failure !== undefined || (repeat < 1 && repeat > 1 - WARM_UP)) break
+      const answer = await watchdog.guard('mergekit to merge', mergekit.merge({ ...request, threads }))
+      if (typeof answer === 'string') failure = answer
+      else if (repeat > 0) list.push(answer)
     }
-    watchdog.progress(`${job.operator} was merged ${repeat + 1} times`)
-    if (repeat === 0) continue
-    times.ours.push(round.ours)
-    times.one.push(round.one)
-    times.all.push(round.all)
+    watchdog.progress(`${job.operator} was merged`)
   }
   const megabytes = (request.inputs.length * files.bytes) / 1e6
-  const rate = (list: readonly number[]) => spreadOf(list.map((ms) => (1000 * megabytes) / ms))
-  const row = { operator: job.operator, dtype, inputs: request.inputs.length, megabytes, random: job.random ?? false }
-  if (!mergekit) return { ...row, megabytesPerSecond: rate(times.ours) }
-  if (failure !== undefined) return { ...row, megabytesPerSecond: rate(times.ours), failure }
-  const ratio = (list: readonly number[]) => spreadOf(list.map((ms, i) => ms / times.ours[i]!))
+  const rate = (list: readonly MergeTimes[]) =>
+    spreadOf(list.map(({ milliseconds }) => (1000 * megabytes) / milliseconds))
+  const { operator, random = false } = job
+  const row = { operator, dtype, inputs: request.inputs.length, megabytes, random, megabytesPerSecond: rate(ours) }
+  if (!mergekit) return row
+  if (failure !== undefined) return { ...row, failure }
+  const side = (list: readonly MergeTimes[]) => ({
+    megabytesPerSecond: rate(list),
+    ratio: spreadOf(list.map(({ milliseconds }, i) => milliseconds / ours[i]!.milliseconds)),
+    processorRatio: spreadOf(list.map(({ processorMs }, i) => processorMs / ours[i]!.processorMs)),
+  })
   return {
     ...row,
-    megabytesPerSecond: rate(times.ours),
     mergekit: {
-      oneThread: { megabytesPerSecond: rate(times.one), ratio: ratio(times.one) },
-      allThreads: { megabytesPerSecond: rate(times.all), ratio: ratio(times.all) },
-      difference: job.random ? null : await relativeDifference(out, theirOut),
+      oneThread: side(theirs.oneThread),
+      allThreads: side(theirs.allThreads),
+      difference: random ? null : await relativeDifference(out, theirOut),
     },
   }
 }
 
-/** As `centram merge` does it, without the hashes of the inputs: open, read, merge, write. Milliseconds. */
-async function merge(job: Job, base: string | null, parents: readonly string[], out: string): Promise<number> {
+/** As `centram merge` does it, without the hashes of the inputs: open, read, merge, write. */
+async function merge(job: Job, base: string | null, parents: readonly string[], out: string): Promise<MergeTimes> {
   const start = performance.now()
+  const processor = process.cpuUsage()
   const sources = await Promise.all([...(base === null ? [] : [base]), ...parents].map(openFileSource))
   const file = await open(out, 'w')
   try {
@@ -153,7 +159,8 @@ async function merge(job: Job, base: string | null, parents: readonly string[], 
   } finally {
     await Promise.all([file.close(), ...sources.map((source) => source.close())])
   }
-  return performance.now() - start
+  const { user, system } = process.cpuUsage(processor)
+  return { milliseconds: performance.now() - start, processorMs: (user + system) / 1000 }
 }
 
 /** ‖ours − theirs‖ / ‖theirs‖ over all tensors. */

@@ -2,11 +2,19 @@
 
 import type { Spread } from './spread.ts'
 
+export interface MergeTimes {
+  readonly milliseconds: number
+  /** Of all threads of the process together: what other work on the machine changes little. */
+  readonly processorMs: number
+}
+
 interface Side {
   /** Bytes of all inputs, as stored. */
   readonly megabytesPerSecond: Spread
   /** Its time over ours, turn by turn: above 1 we are ahead. */
   readonly ratio: Spread
+  /** The same in processor time. */
+  readonly processorRatio: Spread
 }
 
 export interface MergeRow {

@@ -5,11 +5,12 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { CentramError } from '#core/errors.ts'
-import type { MergekitVersions } from './merge-figures.ts'
+import type { MergekitVersions, MergeTimes } from './merge-figures.ts'
 
 const SCRIPT = fileURLToPath(new URL('./mergekit-bench.py', import.meta.url))
 const versionsSchema = z.object({ mergekit: z.string(), torch: z.string(), threads: z.number() })
-const answerSchema = z.union([z.object({ milliseconds: z.number() }), z.object({ error: z.string() })])
+const timesSchema = z.object({ milliseconds: z.number(), processorMs: z.number() })
+const answerSchema = z.union([timesSchema, z.object({ error: z.string() })])
 /** Of what Python complained about, to explain a failure. */
 const MAX_COMPLAINT = 2_000
 
@@ -25,8 +26,8 @@ export interface MergekitRequest {
 
 export interface Mergekit {
   readonly versions: MergekitVersions
-  /** Milliseconds, or what it said instead. */
-  merge(request: MergekitRequest): Promise<number | string>
+  /** How long it took, or what it said instead. */
+  merge(request: MergekitRequest): Promise<MergeTimes | string>
   stop(): void
 }
 
@@ -61,7 +62,7 @@ export async function startMergekit(python: string): Promise<Mergekit> {
     async merge(request) {
       child.stdin.write(`${JSON.stringify(request)}\n`)
       const answer = answerSchema.parse(await next())
-      return 'error' in answer ? answer.error : answer.milliseconds
+      return 'error' in answer ? answer.error : answer
     },
     stop: () => void child.kill(),
   }

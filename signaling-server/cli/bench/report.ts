@@ -96,7 +96,7 @@ export function describeMerge({ mergekit, rows }: MergeFigures): string[] {
         'type',
         'inputs',
         'MB/s',
-        ...(mergekit ? ['its time in 1 thread over ours', 'in all', 'difference'] : []),
+        ...(mergekit ? ['its time in 1 thread over ours', 'in processor time', 'in all threads', 'difference'] : []),
       ],
       rows.map((row) => [
         row.operator,
@@ -106,6 +106,7 @@ export function describeMerge({ mergekit, rows }: MergeFigures): string[] {
         ...(row.mergekit
           ? [
               formatSpread(row.mergekit.oneThread.ratio),
+              formatSpread(row.mergekit.oneThread.processorRatio),
               formatSpread(row.mergekit.allThreads.ratio),
               row.mergekit.difference === null ? 'random' : row.mergekit.difference.toExponential(1),
             ]

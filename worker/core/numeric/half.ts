@@ -5,12 +5,11 @@ const floats = new Float32Array(words.buffer)
 
 /** The value of the 16 bits of an IEEE 754 binary16. */
 export function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  if (exponent === 31) return fraction ? NaN : sign * Infinity
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+  const magnitude = bits & 0x7fff
+  // Shifted into place, the bits are those of an f32 whose exponent is 112 too small, also below the normal range.
+  words[0] = magnitude << 13
+  const value = magnitude < 0x7c00 ? (floats[0] as number) * 2 ** 112 : magnitude === 0x7c00 ? Infinity : NaN
+  return bits & 0x8000 ? -value : value
 }
 
 /** The value of the 16 bits of a bfloat16: the upper half of an f32. */
