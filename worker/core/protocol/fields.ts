@@ -48,9 +48,9 @@ export const amount = z.number().check(z.gte(0))
 /** A number from 0 to 1. */
 export const share = z.number().check(z.gte(0), z.lte(1))
 /** Whole CEN. */
-export const cen = count
+export const cen = integer(0, Number.MAX_SAFE_INTEGER)
 /** Milliseconds since 1970. */
-export const timestamp = count
+export const timestamp = integer(0, Number.MAX_SAFE_INTEGER)
 
 export function list<Item extends z.core.$ZodType>(item: Item, length: number) {
   return z.array(item).check(z.maxLength(length))
