@@ -4,6 +4,7 @@ import { css, html, LitElement, nothing } from 'lit'
 import { errorMessage } from '#core/errors.ts'
 import type { NodeApi, NodeState, StepTiming } from '../../../worker/node/api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
+import { pageStyles } from '../../ui/page-styles.ts'
 import { countOf, formatId } from '../../ui/format.ts'
 import { nodeColour } from '../../ui/node-colours.ts'
 import { shownPlacement, shownTitle } from '../../ui/shown-placement.ts'
@@ -25,25 +26,11 @@ export class NodeApp extends LitElement {
 
   static override styles = [
     baseStyles,
+    pageStyles,
     css`
-      :host {
-        display: block;
-        height: 100%;
-        overflow-y: auto;
-      }
-      .page {
-        max-width: 1180px;
-        margin: 0 auto;
-        padding: 32px 32px 64px;
-      }
-      .grid {
-        display: grid;
-        grid-template-columns: repeat(2, minmax(0, 1fr));
-        gap: 48px 64px;
+      .pair {
+        row-gap: 48px;
         margin-top: 48px;
-      }
-      h2 {
-        margin-bottom: 12px;
       }
       dl {
         display: grid;
@@ -70,12 +57,8 @@ export class NodeApp extends LitElement {
         max-width: 240px;
       }
       @media (max-width: 860px) {
-        .page {
-          padding: 24px 16px 48px;
-        }
-        .grid {
-          grid-template-columns: minmax(0, 1fr);
-          gap: 40px;
+        .pair {
+          row-gap: 40px;
         }
       }
     `,
@@ -107,7 +90,7 @@ export class NodeApp extends LitElement {
         </h2>
         <layer-ribbon large .state=${state} .tick=${this.tick} .timing=${this.timing}></layer-ribbon>
       </section>
-      <div class="grid">
+      <div class="pair">
         <section aria-labelledby="self">
           <h2 id="self">This node</h2>
           ${this.renderSelf(state)}

@@ -4,6 +4,7 @@ import { css, html, LitElement, nothing, type PropertyValues } from 'lit'
 import { errorMessage } from '#core/errors.ts'
 import type { NodeApi, NodeState } from '../../../worker/node/api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
+import { pageStyles } from '../../ui/page-styles.ts'
 import type { SortedFiles } from '../../ui/sort-files.ts'
 import { GenomeList } from './genome-list.ts'
 import './merge-form.ts'
@@ -23,21 +24,9 @@ export class LabApp extends LitElement {
 
   static override styles = [
     baseStyles,
+    pageStyles,
     css`
-      :host {
-        display: block;
-        height: 100%;
-        overflow-y: auto;
-      }
-      .page {
-        max-width: 1180px;
-        margin: 0 auto;
-        padding: 32px 32px 64px;
-      }
       .pair {
-        display: grid;
-        grid-template-columns: repeat(2, minmax(0, 1fr));
-        gap: 40px 64px;
         align-items: start;
       }
       section {
@@ -48,16 +37,7 @@ export class LabApp extends LitElement {
         padding-top: 24px;
         border-top: 1px solid var(--line);
       }
-      h2 {
-        margin-bottom: 12px;
-      }
       @media (max-width: 860px) {
-        .page {
-          padding: 24px 16px 48px;
-        }
-        .pair {
-          grid-template-columns: minmax(0, 1fr);
-        }
         .pair ~ section {
           margin-top: 40px;
         }
