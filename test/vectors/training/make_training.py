@@ -42,7 +42,7 @@ LLAMA_LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj",
 
 RUNS = {
     "toy-full": dict(base="toy", peak=2e-3, documents=[[40, 24], [33]]),
-    "toy-lora": dict(base="toy", peak=1e-2, documents=[[40, 24], [33]],
+    "toy-lora": dict(base="toy", peak=4e-3, documents=[[40, 24], [33]],
                      lora=dict(r=8, lora_alpha=16, target_modules=GPT2_LINEARS, fan_in_fan_out=True)),
     "llama-lora": dict(base="llama-hf", peak=1e-2, documents=[[30, 9, 2], [25]],
                        lora=dict(r=6, lora_alpha=12, use_rslora=True, target_modules=LLAMA_LINEARS)),
