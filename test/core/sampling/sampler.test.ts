@@ -54,7 +54,8 @@ describe('properties', () => {
         for (let i = 1; i < probabilities.length; i++) {
           expect(probabilities[i] ?? NaN).toBeLessThanOrEqual(probabilities[i - 1] ?? NaN)
         }
-        if ((options.repetitionPenalty ?? 1) === 1) expect((logits[ids[0] ?? -1] ?? NaN) + 0).toBe(Math.max(...logits) + 0)
+        if ((options.repetitionPenalty ?? 1) === 1)
+          expect((logits[ids[0] ?? -1] ?? NaN) + 0).toBe(Math.max(...logits) + 0)
       }),
     )
   })
