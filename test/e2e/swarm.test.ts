@@ -6,7 +6,7 @@ import type { RunningServer } from '../../signaling-server/server.ts'
 import { launchBrowser, openTab, startApp, stateOf, untilNode, untilState } from './support/app.ts'
 import { ask, askAndWait, chooseBuiltIn, setAnswerLength, textOf, untilOver, untilWriting } from './support/chat.ts'
 
-const PROMPT = 'The captain looked at the sea and '
+const PROMPT = 'The captain looked at the sea and'
 /** Enough to be still at work when something happens to it. */
 const LONG = 90
 

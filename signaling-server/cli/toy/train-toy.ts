@@ -45,13 +45,13 @@ export async function runTrainToy(options: TrainToyOptions): Promise<void> {
   const say = (line: string) => console.log(line)
   const { steps, batch, peak } = options
   const recipe: ToyRecipe = { steps, batch, peak, seed: TOY_SEED }
+  const gpu = await openNodeGpu(options.gpu)
   const cache = resolve(options.cache ?? join(homedir(), '.cache', 'centram', 'toy'))
   const texts = await readToyTexts(cache, say)
   for (const name of TOY_CORPORA) {
     const { train, heldOut, documents } = texts[name]
     say(`${name}: ${train.length} bytes of ${documents[0]} documents, ${heldOut.length} of ${documents[1]} held out`)
   }
-  const gpu = await openNodeGpu(options.gpu)
   const worker = await loadWorker()
   const path = join(cache, `run-${steps}x${batch}-${peak}`)
   const saved = await readRun(path)
