@@ -2,17 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GpuContext } from '../../../worker/gpu/context.ts'
-import {
-  expectSameBits,
-  FIXTURES,
-  loadFixture,
-  loadWhole,
-  openGpu,
-  runShards,
-  stepTokens,
-  wholeOf,
-  type Runner,
-} from './fixture.ts'
+import { expectSameBits, FIXTURES, loadFixture, loadWhole, openGpu, runShards, stepTokens, wholeOf } from './fixture.ts'
+import { expectSplitEqualsSolo, transcript } from './split.ts'
 
 let gpu: GpuContext
 beforeAll(async () => {
@@ -20,42 +11,8 @@ beforeAll(async () => {
 })
 afterAll(() => gpu.dispose())
 
-/** Logits after the prompt (two prefill chunks), after a wide decode step, and after each of some single ones. */
-async function transcript(runner: Runner, prompt: readonly number[], next: readonly number[]): Promise<Float32Array[]> {
-  const steps = [await runner.prefill(prompt), await runner.decode(next.slice(0, 5))]
-  for (const token of next.slice(5, 9)) steps.push(await runner.decode([token]))
-  return steps
-}
-
-/** Every way to cut `layers` into `parts` contiguous pieces would be many; these are the even and the most uneven. */
-function cuts(layers: number, parts: number): { first: number; last: number }[][] {
-  const even = Array.from({ length: parts }, (_, index) => ({
-    first: Math.floor((layers * index) / parts),
-    last: Math.floor((layers * (index + 1)) / parts),
-  }))
-  const uneven = Array.from({ length: parts }, (_, index) => ({
-    first: index,
-    last: index === parts - 1 ? layers : index + 1,
-  }))
-  return JSON.stringify(even) === JSON.stringify(uneven) ? [even] : [even, uneven]
-}
-
-describe.each(FIXTURES)('split equals solo: %s', (name) => {
-  test('over every number of shards', async () => {
-    const { model, longPrompt, greedy } = await loadFixture(name)
-    const solo = await runShards(gpu, model, [wholeOf(model)])
-    const wanted = await transcript(solo, longPrompt, greedy)
-    solo.dispose()
-    for (let parts = 2; parts <= Math.min(4, model.config.layers); parts++) {
-      for (const ranges of cuts(model.config.layers, parts)) {
-        const split = await runShards(gpu, model, ranges)
-        const got = await transcript(split, longPrompt, greedy)
-        split.dispose()
-        for (const [index, logits] of got.entries()) expectSameBits(logits, wanted[index] ?? new Float32Array(0))
-      }
-    }
-  })
-})
+// Every model over every number of shards is a matter of the long suites.
+test.each(FIXTURES)('split equals solo: %s', (name) => expectSplitEqualsSolo(gpu, name, [2]))
 
 describe.each(FIXTURES)('a column does not know its neighbours: %s', (name) => {
   test('any grouping of decode columns gives the same bits', async () => {

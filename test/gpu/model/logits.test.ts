@@ -2,7 +2,6 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GpuContext } from '../../../worker/gpu/context.ts'
-import { BASE_PROFILE, shapesOf, type KernelKind } from '../../../worker/gpu/profile.ts'
 import type { Shard } from '../../../worker/model/shard.ts'
 import { expectClose, FIXTURES, loadFixture, loadWhole, openGpu, stepTokens, type Fixture } from './fixture.ts'
 
@@ -61,29 +60,4 @@ describe.each(FIXTURES)('%s', (name) => {
     expect(tokens).toEqual(fixture.greedy)
     session.dispose()
   })
-})
-
-// Each shape of each kernel is compared with its CPU reference elsewhere; this is that they fit together.
-describe('other kernel shapes', () => {
-  for (const kind of Object.keys(BASE_PROFILE) as KernelKind[]) {
-    for (const shape of shapesOf({ info: { subgroups: true } as GpuContext['info'] }, kind)) {
-      if (shape === BASE_PROFILE[kind]) continue
-      test(`${kind} ${shape}`, async () => {
-        expect(shapesOf(gpu, kind)).toContain(shape)
-        for (const name of ['gpt2-hf', 'qwen3-gguf-q5_1']) {
-          const { model, prompt, logits } = await loadFixture(name)
-          const shard = await loadWhole(gpu, model, { ...BASE_PROFILE, [kind]: shape })
-          const session = await shard.openSession(model.config.contextLength)
-          for (const [index, token] of prompt.slice(0, 5).entries()) {
-            const decoded = await stepTokens(session, [token], 'decode', 'logits')
-            expectClose(decoded.logits, logits[index] ?? new Float32Array(0))
-          }
-          session.trim(0)
-          const prefilled = await stepTokens(session, prompt, 'prefill', 'logits')
-          expectClose(prefilled.logits, logits.at(-1) ?? new Float32Array(0))
-          shard.dispose()
-        }
-      })
-    }
-  }
 })

@@ -1,17 +1,17 @@
 // What a training run promises besides being right: the same bits every time, also after a pause; the same results however
-// a batch is cut; quantised bases; held-out loss; a trained adapter that the engine then runs.
+// a batch is cut; a quantised base; held-out loss; a trained adapter that the engine then runs.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OpenedModel } from '#core/formats/opened-model.ts'
-import { createAdapter, type Adapter } from '#core/genome/adapter.ts'
+import { createAdapter } from '#core/genome/adapter.ts'
 import { targetsOf } from '#core/genome/lora-config.ts'
 import { NO_TARGET, type PackedSequence } from '#core/training/pack-sequences.ts'
-import { DEFAULT_PLAN, type TrainingPlan } from '#core/training/training-plan.ts'
+import { DEFAULT_PLAN } from '#core/training/training-plan.ts'
 import type { GpuContext } from '../../../worker/gpu/context.ts'
-import { BASE_PROFILE } from '../../../worker/gpu/profile.ts'
-import { createTrainer, type Trainer, type TrainerOptions } from '../../../worker/train/trainer.ts'
+import type { Trainer, TrainerOptions } from '../../../worker/train/trainer.ts'
 import { expectSameBits, loadWhole, openGpu, stepTokens } from '../model/fixture.ts'
-import { initialAdapter, openBase, planOf, runNamed, sequencesOf } from './fixture.ts'
+import { openBase } from './fixture.ts'
+import { adapterFor, firstGradients, PLAN, SEQUENCES, startRun } from './small-run.ts'
 
 let gpu: GpuContext
 let model: OpenedModel
@@ -21,28 +21,7 @@ beforeAll(async () => {
 })
 afterAll(() => gpu.dispose())
 
-const run = runNamed('llama-lora')
-const SEQUENCES = sequencesOf(run)
-const PLAN: TrainingPlan = {
-  ...planOf(run),
-  seed: 5,
-  batchSize: 1,
-  schedule: { peak: 1e-2, final: 1e-3, warmUpSteps: 1, steps: 6 },
-}
-
-function adapterFor(base: OpenedModel, rank = 3): Adapter {
-  return initialAdapter(base, { targets: targetsOf(base.config.family), rank, alpha: 6, rankStabilised: false })
-}
-
-const start = (change: Partial<TrainerOptions> = {}, base = model): Promise<Trainer> =>
-  createTrainer(gpu, base, {
-    profile: BASE_PROFILE,
-    plan: PLAN,
-    trained: { kind: 'lora', adapter: adapterFor(base), dropout: 0.1 },
-    train: SEQUENCES,
-    heldOut: SEQUENCES.slice(0, 1),
-    ...change,
-  })
+const start = (change: Partial<TrainerOptions> = {}, base = model): Promise<Trainer> => startRun(gpu, base, change)
 
 async function finish(trainer: Trainer) {
   const losses: number[] = []
@@ -109,62 +88,18 @@ function expectNear(
   }
 }
 
-async function firstGradients(change: Partial<TrainerOptions>, base = model) {
-  const trainer = await start({ trained: { kind: 'lora', adapter: adapterFor(base), dropout: 0 }, ...change }, base)
-  const { loss } = await trainer.runStep()
-  const gradients = await trainer.read('gradient')
-  trainer.dispose()
-  return { loss, gradients }
-}
-
 test('a batch in one pass or in several, and logits in one stretch or in several, give the same gradients', async () => {
   const plan = { ...PLAN, batchSize: SEQUENCES.length }
-  const whole = await firstGradients({ plan })
-  const cut = await firstGradients({ plan: { ...plan, columns: 48 } })
+  const whole = await firstGradients(gpu, model, { plan })
+  const cut = await firstGradients(gpu, model, { plan: { ...plan, columns: 48 } })
   expect(cut.loss).toBeCloseTo(whole.loss, 5)
   expectNear(cut.gradients, whole.gradients, 1e-5)
 
   // 320 logits of 26 columns at a time.
-  const stretched = await firstGradients({ plan, logitBytes: 26 * 320 * 4 })
+  const stretched = await firstGradients(gpu, model, { plan, logitBytes: 26 * 320 * 4 })
   expect(stretched.loss).toBeCloseTo(whole.loss, 5)
   expectNear(stretched.gradients, whole.gradients, 1e-5)
 })
-
-describe.each(['llama-gguf-q4_0', 'llama-gguf-k', 'qwen2-gguf-q5_0', 'gpt2-gguf-q8_0'])('over %s', (name) => {
-  test('the gradient is the slope of the loss', async () => {
-    const base = await openBase(name)
-    const adapter = adapterFor(base)
-    const plan = { ...PLAN, batchSize: SEQUENCES.length }
-    const { gradients } = await firstGradients({ plan, trained: { kind: 'lora', adapter, dropout: 0 } }, base)
-    // Along the gradient itself, B and A together: the slope is its squared norm.
-    const squared = [...gradients.values()].reduce((sum, g) => sum + g.reduce((s, v) => s + v * v, 0), 0)
-    const step = 0.004 / Math.sqrt(squared)
-    const lossAt = async (factor: number) => {
-      const shifted = new Map(
-        [...adapter.modules].map(([module, { a, b }]) => [
-          module,
-          {
-            a: along(a, gradients.get(`${module}.lora_a`), factor),
-            b: along(b, gradients.get(`${module}.lora_b`), factor),
-          },
-        ]),
-      )
-      const moved = await start(
-        { plan, trained: { kind: 'lora', adapter: { ...adapter, modules: shifted }, dropout: 0 }, heldOut: SEQUENCES },
-        base,
-      )
-      const loss = await moved.evaluate()
-      moved.dispose()
-      return loss
-    }
-    const slope = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step)
-    expect(Math.abs(slope / squared - 1)).toBeLessThan(0.01)
-  })
-})
-
-function along(values: Float32Array, direction: Float32Array | undefined, factor: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from(values, (value, i) => value + factor * (direction?.[i] ?? 0))
-}
 
 test('dropout takes no part in the held-out loss', async () => {
   const [dropping, plain] = [
