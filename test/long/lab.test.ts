@@ -6,8 +6,8 @@ import type { Browser, Locator, Page } from 'playwright'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readZip } from '../../worker/core/genome/zip.ts'
 import type { RunningServer } from '../../signaling-server/server.ts'
-import { launchBrowser, openTab, startApp, stateOf, untilNode, untilState } from './support/app.ts'
-import { askAndWait, setAnswerLength, textOf } from './support/chat.ts'
+import { launchBrowser, openTab, startApp, stateOf, untilNode, untilState } from '../e2e/support/app.ts'
+import { askAndWait, setAnswerLength, textOf } from '../e2e/support/chat.ts'
 
 const TEXT = 'The tide comes in and the tide goes out, and the harbour master writes it down. '.repeat(16)
 const STEPS = 16
