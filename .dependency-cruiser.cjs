@@ -5,6 +5,7 @@ const WORKER_LAYERS = {
   gpu: [],
   storage: [],
   net: [],
+  engines: [],
   model: ['gpu'],
   train: ['gpu', 'model'],
   hyperlink: ['model', 'net'],
@@ -57,8 +58,8 @@ module.exports = {
       name: 'no-undeclared-packages',
       comment: 'a package that is used stands in package.json; what ships is no dev dependency',
       severity: 'error',
-      // The page of web/bench/jax is built by `npm run bench` alone.
-      from: { path: '^(worker|web|signaling-server)/', pathNot: '^web/bench/jax/' },
+      // The pages of web/bench/jax and web/bench/links are built by `npm run bench` alone.
+      from: { path: '^(worker|web|signaling-server)/', pathNot: '^web/bench/(jax|links)/' },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {
@@ -98,16 +99,26 @@ module.exports = {
     },
     {
       name: 'web-imports-core-and-api-types',
-      comment: 'web imports core and the types of worker/node/api.ts and lab-api.ts',
+      comment: 'web imports core and the types of worker/node/api.ts and the files beside it that it is made of',
       severity: 'error',
       from: { path: '^web/' },
-      to: { path: PROJECT, pathNot: ['^web/', '^worker/core/', '^worker/node/(lab-)?api\\.ts$'] },
+      to: {
+        path: PROJECT,
+        pathNot: [
+          '^web/',
+          '^worker/core/',
+          '^worker/node/((lab|sharing|gate|ledger|limits|wallet|door|engine|experiment)-)?api\\.ts$',
+        ],
+      },
     },
     {
       name: 'web-api-is-types-only',
       severity: 'error',
       from: { path: '^web/' },
-      to: { path: '^worker/node/(lab-)?api\\.ts$', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^worker/node/((lab|sharing|gate|ledger|limits|wallet|door|engine|experiment)-)?api\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'apps-stand-apart',

@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   let kv_head = head / (HEADS / KV_HEADS);
   let stride = KV_HEADS * QUADS;
-  let q = (column * HEADS + head) * QUADS;
+  let q = ((step.first + column) * HEADS + head) * QUADS;
   let kv = kv_head * QUADS;
   let length = step.position + column + 1u;
   // A head wider than four times THREADS gives a thread a second, third and fourth quad.

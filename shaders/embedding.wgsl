@@ -1,5 +1,5 @@
 // output[c] (+)= W[index of c]: rows gathered by token id or by position, one octet a thread. A slab writes only the
-// columns whose row it holds.
+// columns whose row it holds. The columns are those of one session (positions) or of the whole step (tokens).
 //
 // Joined before: lib/step, lib/quant, a snippet of quant/, lib/weight.
 @group(0) @binding(2) var<uniform> shape: MatrixShape;
@@ -39,6 +39,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   row -= shape.first_row;
   let scale = weight_scale(row / 8u, row % 8u, group, shape.groups);
   let values = weight_values(weight_base(row / 8u, row % 8u, group, shape.groups), octet, scale);
-  put(column, group * 8u + octet, values.a);
-  put(column, group * 8u + octet + 4u, values.b);
+  put(step.first + column, group * 8u + octet, values.a);
+  put(step.first + column, group * 8u + octet + 4u, values.b);
 }

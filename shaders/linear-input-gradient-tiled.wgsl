@@ -1,13 +1,11 @@
 // linear-input-gradient with both operands staged in workgroup memory: 64 inputs by 64 columns a workgroup of 128 threads,
 // four inputs by eight columns a thread, 32 rows a round. What a GPU likes; 16 KiB of workgroup memory.
 //
-// Joined before: lib/step, lib/quant, a snippet of quant/, lib/weight.
+// Joined before: lib/step, lib/quant, a snippet of quant/, lib/weight, lib/input-gradient.
 @group(0) @binding(2) var<uniform> shape: MatrixShape;
 @group(0) @binding(3) var<storage, read> step: Step;
 @group(0) @binding(4) var<storage, read> output_gradient: array<f32>;
 @group(0) @binding(5) var<storage, read_write> input_gradient: array<vec4f>;
-
-override ACCUMULATE: bool = false;
 
 // [row of the round][quad of inputs] and [row of the round][quad of columns]
 var<workgroup> weights: array<vec4f, 512>;
@@ -39,18 +37,6 @@ fn stage_gradients(first_column: u32, first_row: u32, item: u32) {
     output_gradient[min(column + 3u, last) * shape.total_rows + at],
   );
   gradients[item] = select(vec4f(), g, vec4<bool>(row < shape.rows));
-}
-
-fn put(column: u32, quad: u32, value: vec4f) {
-  if (column >= step.columns || quad >= shape.quads) {
-    return;
-  }
-  let index = column * shape.quads + quad;
-  if (ACCUMULATE) {
-    input_gradient[index] = input_gradient[index] + value;
-  } else {
-    input_gradient[index] = value;
-  }
 }
 
 @compute @workgroup_size(128)

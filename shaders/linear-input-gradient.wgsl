@@ -1,25 +1,11 @@
 // input_gradient[c] (+)= Wᵀ · output_gradient[c], dequantising W in registers: a thread takes one octet of every row (eight
 // inputs) for eight columns, and walks the rows in order. Slabs of W add up in order.
 //
-// Joined before: lib/step, lib/quant, a snippet of quant/, lib/weight.
+// Joined before: lib/step, lib/quant, a snippet of quant/, lib/weight, lib/input-gradient.
 @group(0) @binding(2) var<uniform> shape: MatrixShape;
 @group(0) @binding(3) var<storage, read> step: Step;
 @group(0) @binding(4) var<storage, read> output_gradient: array<f32>;
 @group(0) @binding(5) var<storage, read_write> input_gradient: array<vec4f>;
-
-override ACCUMULATE: bool = false;
-
-fn put(column: u32, quad: u32, value: vec4f) {
-  if (column >= step.columns || quad >= shape.quads) {
-    return;
-  }
-  let index = column * shape.quads + quad;
-  if (ACCUMULATE) {
-    input_gradient[index] = input_gradient[index] + value;
-  } else {
-    input_gradient[index] = value;
-  }
-}
 
 @compute @workgroup_size(32)
 fn main(

@@ -1,26 +1,12 @@
 // input_gradient[c] (+)= Wᵀ · output_gradient[c] for an F32 matrix of few inputs (the B of a low-rank pair): a thread takes
 // eight inputs for four columns, and neighbours share the weights. Rows in order.
 //
-// Joined before: lib/step, lib/quant (MatrixShape).
+// Joined before: lib/step, lib/quant (MatrixShape), lib/input-gradient.
 @group(0) @binding(0) var<storage, read> weights: array<f32>; // [tile][input, padded to 32][row in tile]
 @group(0) @binding(1) var<uniform> shape: MatrixShape;
 @group(0) @binding(2) var<storage, read> step: Step;
 @group(0) @binding(3) var<storage, read> output_gradient: array<f32>;
 @group(0) @binding(4) var<storage, read_write> input_gradient: array<vec4f>;
-
-override ACCUMULATE: bool = false;
-
-fn put(column: u32, quad: u32, value: vec4f) {
-  if (column >= step.columns || quad >= shape.quads) {
-    return;
-  }
-  let index = column * shape.quads + quad;
-  if (ACCUMULATE) {
-    input_gradient[index] = input_gradient[index] + value;
-  } else {
-    input_gradient[index] = value;
-  }
-}
 
 @compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {

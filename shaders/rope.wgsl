@@ -41,7 +41,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   if (head < HEADS) {
     if (rotated) {
-      let first = (column * HEADS + head) * HEAD_DIM;
+      let first = ((step.first + column) * HEADS + head) * HEAD_DIM;
       let a = query[first + i];
       let b = query[first + j];
       query[first + i] = a * turn.x - b * turn.y;
@@ -49,7 +49,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
     return;
   }
-  let source = (column * KV_HEADS + head - HEADS) * HEAD_DIM;
+  let source = ((step.first + column) * KV_HEADS + head - HEADS) * HEAD_DIM;
   let target_base = (position * KV_HEADS + head - HEADS) * HEAD_DIM;
   let a = key[source + i];
   let b = key[source + j];

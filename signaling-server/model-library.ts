@@ -33,7 +33,7 @@ export interface ModelLibraryOptions {
 }
 
 const MODEL_FILE = /\.(gguf|safetensors)$/i
-const FOLDER_FILE = /^[\w.-]+\.(safetensors|json|txt|model|jinja)$/i
+export const FOLDER_FILE = /^[\w.-]+\.(safetensors|json|txt|model|jinja)$/i
 /** A folder with more entries is not a model folder somebody chose with care. */
 const MAX_ENTRIES = 10_000
 

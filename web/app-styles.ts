@@ -35,11 +35,14 @@ export const appStyles = css`
     grid-area: header;
     display: flex;
     align-items: center;
-    justify-content: space-between;
-    gap: 16px;
+    gap: 8px;
     padding: 0 16px 0 24px;
     border-bottom: 1px solid var(--line);
   }
+  swarm-line {
+    flex: 1;
+  }
+  language-choice,
   .share {
     flex: none;
   }
@@ -86,7 +89,6 @@ export const appStyles = css`
     position: absolute;
     left: -999px;
     z-index: 2;
-    padding: 8px 16px;
     background: var(--paper-raised);
   }
   .skip:focus {

@@ -1,27 +1,25 @@
 // The shell: rail, the swarm's line, notices, sharing, and whichever app is in front. State comes from the node's `watch` only.
 
-import { html, LitElement, nothing } from 'lit'
+import { html, LitElement, nothing, type PropertyValues } from 'lit'
 import type { ModelInput, NodeApi, NodeState, Notice, StepTiming } from '../worker/node/api.ts'
 import { ChatApp } from './apps/chat/chat-app.ts'
-import './apps/dashboard/node-app.ts'
-import { LabApp } from './apps/lab/lab-app.ts'
+import type { LabApp } from './apps/lab/lab-app.ts'
+import type { WalletApp } from './apps/wallet/wallet-app.ts'
 import { appStyles } from './app-styles.ts'
 import { filesOfDrop } from './ui/dropped-files.ts'
 import { baseStyles } from './ui/base-styles.ts'
 import { icons } from './ui/icons.ts'
+import './ui/language-choice.ts'
+import { language } from './ui/language.ts'
+import { createLastingStorage, isKeeping } from './ui/lasting-storage.ts'
 import './ui/notice-list.ts'
-import './ui/share-panel.ts'
 import { sortFiles } from './ui/sort-files.ts'
 import './ui/swarm-line.ts'
+import { answerTabs } from './ui/tab-payments.ts'
+import { uiWords } from './ui/words/ui-words.ts'
+import { fetchPart, VIEWS, type View } from './views.ts'
 
-const VIEWS = ['chat', 'lab', 'node'] as const
-type View = (typeof VIEWS)[number]
 const VIEW = 'centram.view'
-
-const DROP_WORDS = {
-  chat: 'Drop a .gguf, a .safetensors, or the files of a Hugging Face folder to run a model; a text to train on.',
-  lab: 'Drop .txt, .md or .jsonl files to train on, or an adapter: a zip, or its two files.',
-}
 
 export class CentramApp extends LitElement {
   static override properties = {
@@ -47,11 +45,18 @@ export class CentramApp extends LitElement {
   declare tick: number
   declare timing: StepTiming | null
 
+  readonly #lasting = createLastingStorage(navigator.storage)
+  #unanswerTabs = () => {}
+
   constructor() {
     super()
+    document.documentElement.lang = language()
     this.api = null
     this.state = null
-    this.view = VIEWS.find((view) => view === sessionStorage.getItem(VIEW)) ?? 'chat'
+    // A link to a payment opens the wallet, one to an experiment the Lab, whatever was in front before.
+    const query = new URLSearchParams(location.search)
+    const linked = query.has('pay') ? 'wallet' : query.has('experiment') ? 'lab' : undefined
+    this.view = linked ?? VIEWS.find((view) => view === sessionStorage.getItem(VIEW)) ?? 'chat'
     this.sharing = false
     this.dropping = false
     this.crash = ''
@@ -67,12 +72,17 @@ export class CentramApp extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
+    this.#unanswerTabs = answerTabs(
+      () => this.state,
+      (request) => void this.openPayment(request),
+    )
     addEventListener('dragover', this.#dragOver)
     addEventListener('dragleave', this.#dragLeave)
     addEventListener('drop', this.#drop)
   }
 
   override disconnectedCallback(): void {
+    this.#unanswerTabs()
     removeEventListener('dragover', this.#dragOver)
     removeEventListener('dragleave', this.#dragLeave)
     removeEventListener('drop', this.#drop)
@@ -80,25 +90,31 @@ export class CentramApp extends LitElement {
   }
 
   override render() {
+    const words = uiWords().shell
     return html`
-      <a class="skip" href="#main" @click=${(event: Event) => this.skip(event)}>Skip to the content</a>
-      <nav aria-label="Apps">
-        ${this.renderTab('chat', 'Chat', icons.chat)} ${this.renderTab('lab', 'Lab', icons.lab)}
-        ${this.renderTab('node', 'Node', icons.node)}
+      <nav aria-label=${words.apps}>
+        <button class="skip" @click=${() => this.skip()}>${words.skip}</button>
+        ${VIEWS.map((view) => this.renderTab(view))}
       </nav>
       <header>
+        <h1 class="visually-hidden">${words[this.view]}</h1>
         <swarm-line .state=${this.state}></swarm-line>
+        <language-choice></language-choice>
         <button class="plain share" aria-expanded=${this.sharing} @click=${() => (this.sharing = !this.sharing)}>
-          ${icons.share}<span>Share</span>
+          ${icons.share}<span>${words.share}</span>
         </button>
       </header>
       <div class="notices">
         <notice-list .notices=${this.notices()}></notice-list>
         ${
           this.sharing
-            ? html`<section class="sharing" aria-label="Share">
+            ? html`<section
+                class="sharing"
+                aria-label=${words.share}
+                @keydown=${(event: KeyboardEvent) => event.key === 'Escape' && this.closeSharing()}
+              >
                 <share-panel .api=${this.api} .state=${this.state}></share-panel>
-                <button class="plain close" aria-label="Close" @click=${() => (this.sharing = false)}>
+                <button class="plain close" aria-label=${words.close} @click=${() => this.closeSharing()}>
                   ${icons.close}
                 </button>
               </section>`
@@ -106,7 +122,6 @@ export class CentramApp extends LitElement {
         }
       </div>
       <main
-        id="main"
         tabindex="-1"
         @show-share=${() => (this.sharing = true)}
         @token=${(event: CustomEvent<StepTiming>) => this.token(event.detail)}
@@ -115,6 +130,7 @@ export class CentramApp extends LitElement {
       >
         <chat-app ?hidden=${this.view !== 'chat'} .api=${this.api} .state=${this.state}></chat-app>
         <lab-app ?hidden=${this.view !== 'lab'} .api=${this.api} .state=${this.state}></lab-app>
+        <wallet-app ?hidden=${this.view !== 'wallet'} .api=${this.api} .state=${this.state}></wallet-app>
         <node-app
           ?hidden=${this.view !== 'node'}
           .api=${this.api}
@@ -126,17 +142,28 @@ export class CentramApp extends LitElement {
       ${
         this.dropping
           ? html`<div class="drop" aria-hidden="true">
-              <p>${DROP_WORDS[this.view === 'lab' ? 'lab' : 'chat']} They stay on this device.</p>
+              <p>${this.view === 'lab' ? words.dropInLab : words.dropInChat} ${words.dropStays}</p>
             </div>`
           : nothing
       }
     `
   }
 
-  private renderTab(view: View, label: string, icon: unknown) {
+  override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has('view')) void this.fetch(this.view)
+    if (changed.has('sharing') && this.sharing) void this.fetch('share')
+  }
+
+  override updated(changed: PropertyValues<this>): void {
+    // Who reads by ear, and the list of open windows, hear where they are.
+    document.title = `${uiWords().shell[this.view]} · Centram`
+    if (changed.has('state') && this.state && isKeeping(this.state)) void this.#lasting.ask()
+  }
+
+  private renderTab(view: View) {
     const current = this.view === view
     return html`<button class="tab" aria-current=${current ? 'page' : nothing} @click=${() => this.show(view)}>
-      ${icon}<span>${label}</span>
+      ${icons[view]}<span>${uiWords().shell[view]}</span>
     </button>`
   }
 
@@ -154,6 +181,9 @@ export class CentramApp extends LitElement {
 
   private follow(state: NodeState): void {
     const was = this.state?.room?.invite
+    const asked = state.nearby.pairing?.stage === 'asked' && this.state?.nearby.pairing?.stage !== 'asked'
+    // Somebody stands beside another device and waits.
+    if (asked) this.sharing = true
     if (this.state?.placement?.modelId !== state.placement?.modelId) this.timing = null
     this.state = state
     const invite = state.room?.invite
@@ -169,19 +199,43 @@ export class CentramApp extends LitElement {
     sessionStorage.setItem(VIEW, view)
   }
 
+  /** False where the app's files cannot be had; that is told. */
+  private async fetch(part: View | 'share'): Promise<boolean> {
+    try {
+      await fetchPart(part)
+      return true
+    } catch {
+      this.crash = uiWords().shell.notFetched
+      return false
+    }
+  }
+
+  private closeSharing(): void {
+    this.sharing = false
+    this.renderRoot.querySelector<HTMLElement>('.share')?.focus()
+  }
+
   private openChat(modelId: string): void {
     this.show('chat')
     this.renderRoot.querySelector<ChatApp>(ChatApp.tag)?.useModel(modelId)
   }
 
-  private skip(event: Event): void {
-    event.preventDefault()
+  private async openPayment(request: string): Promise<void> {
+    this.show('wallet')
+    if (await this.fetch('wallet')) {
+      await this.renderRoot.querySelector<WalletApp>('wallet-app')?.openPayment(request)
+    }
+  }
+
+  private skip(): void {
     this.renderRoot.querySelector<HTMLElement>('main')?.focus()
   }
 
   private token(timing: StepTiming): void {
     this.timing = timing
     this.tick++
+    // A conversation is something to keep.
+    void this.#lasting.ask()
   }
 
   readonly #dragOver = (event: DragEvent): void => {
@@ -208,8 +262,9 @@ export class CentramApp extends LitElement {
     const sorted = sortFiles(files)
     if (sorted.purpose !== 'model') {
       this.show('lab')
+      if (!(await this.fetch('lab'))) return
       await this.updateComplete
-      this.renderRoot.querySelector<LabApp>(LabApp.tag)?.takeFiles(sorted)
+      this.renderRoot.querySelector<LabApp>('lab-app')?.takeFiles(sorted)
       return
     }
     this.show('chat')

@@ -1,7 +1,9 @@
 // Entry of a tab's worker: builds the surroundings of a node (GPU, storage, clock, randomness, sockets, links) and exposes
 // its API to the page.
 
+import './tab/trusted-types.ts'
 import { expose } from 'comlink'
+import { config } from 'zod/v4/core'
 import { createVerifier, type Ed25519Subtle } from '#core/crypto/identity.ts'
 import { systemClock } from './net/clock.ts'
 import { createPageTransport } from './net/page-transport.ts'
@@ -12,11 +14,15 @@ import { keepErrorCodes } from './node/comlink-errors.ts'
 import { createNode } from './node/node.ts'
 import type { Surroundings } from './node/surroundings.ts'
 import { openTabGpu } from './tab/gpu.ts'
-import { openTabIdentity } from './tab/identity.ts'
+import { openAesGcm } from './tab/aes-gcm.ts'
+import { adoptSeed, openTabIdentity, prepareSuccessor } from './tab/identity.ts'
 import { openTabBlobs, openTabRecords } from './tab/storage.ts'
 import { connectWebSocket } from './tab/web-socket.ts'
 
 const GIB = 1024 ** 3
+
+// Otherwise zod tries whether it may compile its checks, which the page's policy refuses and the browser reports.
+config({ jitless: true })
 
 function random(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length))
@@ -37,8 +43,16 @@ async function surround({ settings, slot, links }: NodeBoot): Promise<Surroundin
   return {
     settings,
     identity: await openTabIdentity({ slot, records, subtle, random }),
+    successor: () => prepareSuccessor({ slot, records, subtle, random }),
+    adopt: (seed) => adoptSeed({ slot, records, subtle }, seed),
+    ...(subtle !== undefined && { aesGcm: openAesGcm(crypto.subtle) }),
     verifier: await createVerifier(subtle),
     openGpu: openTabGpu,
+    engines: {
+      wllama: async (model) => (await import('./tab/engines.ts')).openWllama(model),
+      onnx: async (model) => (await import('./tab/engines.ts')).openOnnx(model),
+      webllm: async (model) => (await import('./tab/engines.ts')).openWebllm(model),
+    },
     ...(memory === undefined ? {} : { deviceMemoryBytes: memory * GIB }),
     transport,
     connect: connectWebSocket,
@@ -49,6 +63,10 @@ async function surround({ settings, slot, links }: NodeBoot): Promise<Surroundin
     clock: systemClock,
     wallTime: () => Math.round(performance.timeOrigin + performance.now()),
     random,
+    // Absent on addresses that are not secure.
+    ...((crypto as { subtle?: unknown }).subtle !== undefined && {
+      sha256: async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)),
+    }),
   }
 }
 

@@ -2,13 +2,34 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { errorMessage, CentramError } from '#core/errors.ts'
+import type { AskersBenchOptions } from './bench/askers-bench.ts'
 import type { BenchOptions } from './bench/bench.ts'
+import type { DraftsBenchOptions } from './bench/drafts-bench.ts'
+import type { LinkBenchOptions } from './bench/link-bench.ts'
+import type { LoadBenchOptions } from './bench/load/load-bench.ts'
+import type { ReconciliationBenchOptions } from './bench/reconciliation-bench.ts'
+import type { RecoveryBenchOptions } from './bench/recovery-bench.ts'
 import type { DemoOptions } from './demo/demo.ts'
+import type { DoctorOptions } from './doctor/doctor.ts'
+import type { ExperimentOptions } from '../headless/experiment.ts'
+import type { GateOptions } from './gate.ts'
 import type { MergeOptions } from './merge.ts'
+import type { NodeOptions } from '../headless/node-command.ts'
 import type { EpsilonOptions } from './epsilon.ts'
-import { readVersion } from './project.ts'
+import { acceptConfiguration } from './configuration.ts'
+import { ledgerFile, readVersion } from './project.ts'
 import type { StartOptions } from './start.ts'
 import type { TrainToyOptions } from './toy/train-toy.ts'
+
+/** Benchmarks that run by themselves. */
+interface BenchAlone {
+  readonly askers: boolean
+  readonly drafts: boolean
+  readonly links: boolean
+  readonly load: boolean
+  readonly reconciliation: boolean
+  readonly recovery: boolean
+}
 
 const EXIT_GRACE_MS = 3_000
 /** Wanted by nothing in particular: any text will do for comparing bits. */
@@ -32,8 +53,46 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
       new Option('--port <number>', 'port to listen on').env('CENTRAM_PORT').argParser(parsePort).default(9740),
     )
     .option('--host <address>', 'address to listen on; 0.0.0.0 for every network', '127.0.0.1')
+    .option('--lan', 'serve the local network over HTTPS, with a certificate made here, and say how others join', false)
+    .option('--cert <file>', 'certificate to serve HTTPS with, as PEM')
+    .option('--key <file>', 'its private key, as PEM')
     .option('--models <folder>', 'folder of model files to offer, besides the cache of `centram model get`')
     .option('--model-file <path>', 'one more model file or Hugging Face folder to offer (repeatable)', collect, [])
+    .addOption(
+      new Option('--turn <addresses>', 'TURN servers for nodes that cannot reach each other, comma-separated').env(
+        'CENTRAM_TURN',
+      ),
+    )
+    .addOption(
+      new Option(
+        '--turn-secret <secret>',
+        'what the TURN servers have as static-auth-secret; better in the environment',
+      ).env('CENTRAM_TURN_SECRET'),
+    )
+    .addOption(
+      new Option(
+        '--redis <address>',
+        'a Redis by which several server processes share their rooms: redis://host:6379',
+      ).env('CENTRAM_REDIS'),
+    )
+    .option('--no-broker', 'leave out the PeerJS broker under /broker')
+    .addOption(
+      new Option('--ledger <file>', 'where to keep a copy of the ledger for nodes that are offline')
+        .env('CENTRAM_LEDGER')
+        .default(ledgerFile()),
+    )
+    .option('--no-ledger', 'keep no copy of the ledger')
+    .option(
+      '--trust-proxy <addresses>',
+      'proxies in front of it, as addresses or CIDR ranges separated by commas, whose header names the client',
+      (text: string, before: readonly string[]) => [...before, ...text.split(',')],
+      [],
+    )
+    .addOption(
+      new Option('--proxy-header <name>', 'the header that those proxies write')
+        .choices(['x-forwarded-for', 'forwarded'])
+        .default('x-forwarded-for'),
+    )
     .option('--no-open', 'do not open a browser')
     .action(async (options: StartOptions) => (await import('./start.ts')).runStart(options))
 
@@ -50,6 +109,58 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .option('--json', 'print one JSON object and nothing else on standard output', false)
     .action(async (options: DemoOptions) => {
       end(await (await import('./demo/demo.ts')).runDemo(options))
+    })
+
+  program
+    .command('node')
+    .description('run an always-on node without a browser: it lends its GPU and disk to a room')
+    .option('--join <link>', 'invite link of the room, in quotes; without it the room it was in before')
+    .option('--server <address>', 'server to open a room at, where there is no invite')
+    .option('--ca <file>', 'authority that signed the certificate of the server, as PEM')
+    .option('--data <folder>', 'folder for its key, records and models (default: ~/.local/share/centram/node)')
+    .option('--name <name>', 'what others see it as')
+    .addOption(
+      new Option('--gpu <choice>', 'software computes on the processor by SwiftShader')
+        .choices(['auto', 'software', 'none'])
+        .default('auto'),
+    )
+    .option('--memory <size>', 'most that models may take on the GPU, such as 6GB', parseSize)
+    .option('--gpu-share <part>', 'part of the time that the GPU may compute, above 0 and up to 1', parseNumber, 1)
+    .option('--store <size>', 'most that models may take on the disk', parseSize, 32e9)
+    .option('--upload <size>', 'most that it gives away a second, such as 2MB', parseSize)
+    .option('--stun', 'learn its public address from a STUN server and tell it to the room', false)
+    .option('--model <name>', 'model to load and answer with: a name of the list, an address, a file or a folder')
+    .option('--solo', 'keep all layers of that model here', false)
+    .option('--keep <name>', 'model to store whole, so that others have it from here (repeatable)', collect, [])
+    .option('--door', 'let programs that speak OpenAI’s API ask it through the server', false)
+    .option('--json', 'print one JSON object a line', false)
+    .action(async (options: NodeOptions) => (await import('../headless/node-command.ts')).runNode(options))
+
+  program
+    .command('doctor')
+    .description('check browser, GPU, port, certificate, TURN and a running server, and say what to mend')
+    .addOption(
+      new Option('--port <number>', 'port that the server is to have')
+        .env('CENTRAM_PORT')
+        .argParser(parsePort)
+        .default(9740),
+    )
+    .addOption(new Option('--host <address>', 'address it is to listen on').env('CENTRAM_HOST').default('127.0.0.1'))
+    .addOption(new Option('--cert <file>', 'certificate it is to have, as PEM').env('CENTRAM_CERT'))
+    .addOption(new Option('--key <file>', 'its private key, as PEM').env('CENTRAM_KEY'))
+    .addOption(new Option('--turn <addresses>', 'TURN servers, comma-separated').env('CENTRAM_TURN'))
+    .addOption(new Option('--turn-secret <secret>', 'what they have as static-auth-secret').env('CENTRAM_TURN_SECRET'))
+    .addOption(new Option('--server <address>', 'a server that runs, as others reach it').env('CENTRAM_SERVER'))
+    .addOption(new Option('--ca <file>', 'authority that signed its certificate, as PEM').env('CENTRAM_CA'))
+    .addOption(
+      new Option('--gpu <choice>', 'what a headless node would compute with')
+        .choices(['auto', 'software', 'none'])
+        .default('auto'),
+    )
+    .option('--no-browser', 'start no browser')
+    .option('--json', 'print one JSON object and nothing else on standard output', false)
+    .action(async (options: DoctorOptions) => {
+      end(await (await import('./doctor/doctor.ts')).runDoctor(options))
     })
 
   const model = program.command('model').description('fetch, list and find the models of the catalogue')
@@ -102,8 +213,38 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .action(async (options: MergeOptions) => (await import('./merge.ts')).runMerge(options))
 
   program
+    .command('gate <path>')
+    .description('judge genomes on disk: an exported zip, a PEFT folder, a .safetensors file, or a folder of many')
+    .option('--base <model>', 'the model they change: toy, a fetched name, a .gguf or a Hugging Face folder')
+    .option('--json', 'print one JSON object and nothing else on standard output', false)
+    .action(async (path: string, options: GateOptions) => {
+      process.exitCode = await (await import('./gate.ts')).runGate(path, options)
+    })
+
+  program
+    .command('experiment [name]')
+    .description('run a published experiment (--list), a .json file or a link from Lab; resumes where it was stopped')
+    .option('--list', 'names the published experiments', false)
+    .option('--out <folder>', 'where state, result.json and result.csv are kept (default: experiments/NAME)')
+    .option('--seeds <number>', 'seeds to run, from 1 on', parseCount(1, 50))
+    .option('--rounds <number>', 'rounds of training and exchange', parseCount(1, 200))
+    .option('--steps <number>', 'optimiser steps of a node in a round', parseCount(1, 10_000))
+    .addOption(
+      new Option('--base <base>', 'the built-in model, or one like it before training').choices(['built-in', 'random']),
+    )
+    .addOption(
+      new Option('--gpu <which>', 'the GPU that is found, or the processor')
+        .choices(['auto', 'software'])
+        .default('auto'),
+    )
+    .option('--json', 'print the result as one JSON object and nothing else on standard output', false)
+    .action(async (name: string | undefined, options: ExperimentOptions) => {
+      end(await (await import('../headless/experiment.ts')).runExperimentCommand(name, options))
+    })
+
+  program
     .command('train-toy')
-    .description('train the built-in model anew, resuming where it was stopped; wants `npm install --no-save webgpu`')
+    .description('train the built-in model anew, resuming where it was stopped; wants the optional package `webgpu`')
     .option('--out <folder>', 'where the model and its training.json are written', 'toy')
     .option('--steps <number>', 'steps of the whole run', parseCount(1, 1_000_000), 4200)
     .option('--batch <number>', 'windows of 128 bytes in a step', parseCount(1, 1024), 4)
@@ -127,6 +268,27 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .option('--no-kernels', 'leave the kernels out')
     .option('--no-training', 'leave training out')
     .option('--no-merge', 'leave merging out')
+    .option('--signatures', 'time signatures and their share of split answers, and nothing else', false)
+    .option('--links', 'compare links with other libraries over emulated networks, and nothing else', false)
+    .option('--askers', 'compare several askers at a time with one alone, and nothing else', false)
+    .option('--asker-count <number>', 'with --askers: how many', parseCount(2, 4), 4)
+    .option(
+      '--drafts',
+      'time answers with and without drafts from the text over a link with delay, and nothing else',
+      false,
+    )
+    .option('--delay <ms>', 'with --drafts: milliseconds added to the round trip', parseCount(0, 10_000), 40)
+    .option('--recovery', 'time what it takes an answer to go on when a tab is killed, and nothing else', false)
+    .option('--kills <number>', 'with --recovery: tabs to kill, and as many to close', parseCount(1, 1000), 10)
+    .option('--load', 'open thousands of sockets to a server and let others abuse it, and nothing else', false)
+    .option('--sockets <number>', 'with --load: of nodes in rooms of four', parseCount(8, 9000), 5000)
+    .option('--abusers <number>', 'with --load: who flood it', parseCount(0, 500), 500)
+    .option('--seconds <number>', 'with --load: how long signals are timed, quiet and flooded', parseCount(1, 600), 15)
+    .option('--reconciliation', 'compare sets of records between two nodes, and nothing else', false)
+    .option('--records <number>', 'with --reconciliation: in all', parseCount(1, 10_000_000), 100_000)
+    .option('--differences <number>', 'with --reconciliation: on one side only', parseCount(0, 1_000_000), 1000)
+    .option('--delays <list>', 'with --links: milliseconds added to the round trip, comma-separated', '0,20,40')
+    .option('--losses <list>', 'with --links: per cent of packets lost, comma-separated', '0,1')
     .option('--python <path>', 'a Python with mergekit, to compare merging with')
     .option('--tokens <number>', 'tokens to generate in each run', parseCount(2, 4096), 16)
     .option('--tabs <number>', 'browser processes of the split runs', parseCount(2, 4), 2)
@@ -134,10 +296,50 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .option('--timeout <seconds>', 'give up after this long without any progress', parseCount(1, 86_400), 180)
     .option('--out <file>', 'where to write the JSON (default: bench-results/<time>.json)')
     .option('--json', 'print the JSON too, alone on standard output', false)
-    .action(async (options: BenchOptions) => {
-      end(await (await import('./bench/bench.ts')).runBench(options))
-    })
+    .action(
+      async (
+        options: BenchOptions &
+          AskersBenchOptions &
+          DraftsBenchOptions &
+          LinkBenchOptions &
+          LoadBenchOptions &
+          ReconciliationBenchOptions &
+          RecoveryBenchOptions &
+          BenchAlone,
+      ) => {
+        if (options.askers) {
+          end(await (await import('./bench/askers-bench.ts')).runAskersBench(options))
+          return
+        }
+        if (options.drafts) {
+          end(await (await import('./bench/drafts-bench.ts')).runDraftsBench(options))
+          return
+        }
+        if (options.load) {
+          end(await (await import('./bench/load/load-bench.ts')).runLoadBench(options))
+          return
+        }
+        if (options.reconciliation) {
+          end(await (await import('./bench/reconciliation-bench.ts')).runReconciliationBench(options))
+          return
+        }
+        if (options.recovery) {
+          end(await (await import('./bench/recovery-bench.ts')).runRecoveryBench(options))
+          return
+        }
+        if (options.links) {
+          end(await (await import('./bench/link-bench.ts')).runLinkBench(options))
+          return
+        }
+        const alone = options.signatures ? { kernels: false, training: false, merge: false } : {}
+        end(await (await import('./bench/bench.ts')).runBench({ ...options, ...alone }))
+      },
+    )
 
+  // What runs for good, and is started by something that is no person.
+  for (const command of program.commands) {
+    if (command.name() === 'start' || command.name() === 'node') acceptConfiguration(command)
+  }
   try {
     await program.parseAsync([...argv])
   } catch (error) {
@@ -165,6 +367,15 @@ function parseNumber(text: string): number {
 function end(code: number): void {
   process.exitCode = code
   setTimeout(() => process.exit(), EXIT_GRACE_MS).unref()
+}
+
+/** Bytes: a number with or without KB, MB, GB, TB (decimal) or KiB, MiB, GiB, TiB. */
+function parseSize(text: string): number {
+  const [, digits = '', prefix = '', binary] = /^(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b?$/i.exec(text.trim()) ?? []
+  const power = ['', 'k', 'm', 'g', 't'].indexOf(prefix.toLowerCase())
+  const bytes = Math.round(Number(digits) * (binary === 'i' ? 1024 : 1000) ** power)
+  if (digits !== '' && Number.isSafeInteger(bytes)) return bytes
+  throw new InvalidArgumentError('Write a size such as 500MB, 8GB or 16GiB.')
 }
 
 function parsePort(text: string): number {

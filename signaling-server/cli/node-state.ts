@@ -32,6 +32,7 @@ export const stateSchema = z.object({
       progress: z.number(),
       sizeBytes: z.number(),
       config: z.object({ width: z.int(), layers: z.int() }).nullable(),
+      chat: z.optional(z.boolean()),
     }),
   ),
   placement: z.object({ modelId: z.string(), layers: z.int(), stages: z.array(stageSchema) }).nullable(),
@@ -47,6 +48,7 @@ const timingSchema = z.object({
 
 export const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('state'), state: stateSchema }),
+  z.object({ type: z.literal('queue'), position: z.number(), tokensPerSecond: z.optional(z.number()) }),
   z.object({ type: z.literal('prefill'), done: z.number(), total: z.number() }),
   z.object({ type: z.literal('recovery'), state: z.string(), message: z.string() }),
   z.object({ type: z.literal('token'), token: z.int(), text: z.string(), timing: timingSchema }),
@@ -64,6 +66,7 @@ export const resultSchema = z.object({
   networkMs: z.number(),
   bytesSent: z.number(),
   stages: z.array(stageSchema),
+  drafts: z.optional(z.object({ handedIn: z.int(), held: z.int() })),
   logitsDigests: z.array(z.string()),
 })
 export type AnswerResult = z.infer<typeof resultSchema>

@@ -1,7 +1,7 @@
 // One node in a browser process of its own, driven from the command line through the API that its page offers.
 
 import { fileURLToPath } from 'node:url'
-import { chromium, type Browser } from 'playwright'
+import { chromium, type Browser, type Page } from 'playwright'
 import { CentramError, errorMessage, type ErrorCode } from '#core/errors.ts'
 import { CHROMIUM_ARGS, findChromium } from './chromium.ts'
 import {
@@ -21,6 +21,7 @@ export interface GenerateOptions {
   readonly maxTokens: number
   readonly sampling?: { readonly temperature: number }
   readonly logits?: 'none' | 'digest'
+  readonly drafts?: 'auto' | 'none'
   readonly stopAtEnd?: boolean
 }
 
@@ -44,6 +45,8 @@ export interface TabOptions {
   readonly url: string
   readonly headed: boolean
   readonly watchdog: Watchdog
+  /** Milliseconds that all it sends and is sent takes longer. */
+  readonly delayMs?: number
 }
 
 const DRIVER = fileURLToPath(new URL('./page-driver.js', import.meta.url))
@@ -101,6 +104,7 @@ export async function openTab(options: TabOptions): Promise<Tab> {
       } else onEvent(event)
     })
     await page.addInitScript({ path: DRIVER })
+    if (options.delayMs !== undefined) await delay(page, options.delayMs)
     await page.goto(options.url, { waitUntil: 'domcontentloaded' })
 
     const evaluate = async (expression: string): Promise<unknown> => {
@@ -155,6 +159,14 @@ export async function openTab(options: TabOptions): Promise<Tab> {
   }
 }
 
+/** Shapes the connections that the page makes from now on, WebRTC's too. */
+async function delay(page: Page, latency: number): Promise<void> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Network.enable')
+  const shape = { offline: false, latency, downloadThroughput: -1, uploadThroughput: -1 }
+  await session.send('Network.emulateNetworkConditions', shape)
+}
+
 /** Starts a Chromium with WebGPU; `headed` shows its window. */
 export async function launchBrowser(headed: boolean): Promise<Browser> {
   const executablePath = findChromium()
@@ -180,6 +192,7 @@ export async function launchBrowser(headed: boolean): Promise<Browser> {
 
 function describe(label: string, event: Exclude<TabEvent, { type: 'recovery' }>): string {
   if (event.type === 'token') return `${label} made a token`
+  if (event.type === 'queue') return `${label} waits behind ${event.position} others`
   if (event.type === 'prefill') return `${label} read ${event.done} of ${event.total} prompt tokens`
   const model = event.state.models.find(({ status }) => status === 'fetching' || status === 'loading')
   return model

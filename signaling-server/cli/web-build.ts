@@ -1,10 +1,21 @@
 // Builds the web app when its sources are newer than what was built last.
 
+import { spawn } from 'node:child_process'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { CentramError } from '#core/errors.ts'
 import { PROJECT_FOLDER, WEB_FOLDER } from './project.ts'
 
-const SOURCES = ['web', 'worker', 'shaders', 'vite.config.ts', 'package.json', 'package-lock.json']
+const SOURCES = [
+  'web',
+  'worker',
+  'shaders',
+  'vite.config.ts',
+  'signaling-server/cli/offline-build.ts',
+  'package.json',
+  'package-lock.json',
+]
 
 /** Returns true when it had to build; `report` is told before the build begins. */
 export async function ensureWebApp(report: (line: string) => void): Promise<boolean> {
@@ -18,22 +29,36 @@ export async function ensureWebApp(report: (line: string) => void): Promise<bool
   return true
 }
 
-/** Builds beside the old output and swaps the folders, so that a server never hands out half a build. */
+/**
+ * Builds beside the old output and swaps the folders, so that a server never hands out half a build; in a process of its own, for a
+ * bundler leaves several hundred MiB behind.
+ */
 async function buildWebApp(): Promise<void> {
-  const { build } = await import('vite')
   const fresh = `${WEB_FOLDER}.${process.pid}.new`
   const old = `${WEB_FOLDER}.${process.pid}.old`
   await mkdir(dirname(WEB_FOLDER), { recursive: true })
   try {
-    await build({
-      configFile: join(PROJECT_FOLDER, 'vite.config.ts'),
-      logLevel: 'warn',
-      build: { outDir: fresh, emptyOutDir: true },
-    })
+    await runVite(['build', '--logLevel', 'warn', '--outDir', fresh, '--emptyOutDir'])
     await rename(WEB_FOLDER, old).catch(() => undefined)
     await rename(fresh, WEB_FOLDER)
   } finally {
     await Promise.all([fresh, old].map((folder) => rm(folder, { recursive: true, force: true })))
+  }
+}
+
+/** What it prints goes to standard error, for standard output may be somebody's JSON. */
+async function runVite(args: readonly string[]): Promise<void> {
+  const program = join(dirname(createRequire(import.meta.url).resolve('vite/package.json')), 'bin', 'vite.js')
+  const child = spawn(process.execPath, [program, ...args], { cwd: PROJECT_FOLDER, stdio: ['ignore', 2, 2] })
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', resolve)
+  })
+  if (code !== 0) {
+    throw new CentramError(
+      'INTERNAL',
+      'The web app could not be built; what is wrong stands above. `npm ci` mends packages.',
+    )
   }
 }
 

@@ -63,7 +63,7 @@ async function openFile(path: string): Promise<FileHandle | null> {
   }
 }
 
-function isFresh(request: FileRequest, etag: string, modified: string): boolean {
+export function isFresh(request: FileRequest, etag: string, modified: string): boolean {
   const match = request.header('if-none-match')
   if (match !== undefined) {
     // Weak comparison (RFC 9110 §13.1.2): a proxy may have put W/ before our tag.

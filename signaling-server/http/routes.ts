@@ -1,18 +1,22 @@
 // The HTTP side of the server: the web app, model files by range, and the REST answers under /api.
 
+import { isIP } from 'node:net'
+import type { HttpBindings } from '@hono/node-server'
 import { Hono, type Context } from 'hono'
-import { healthSchema, modelsSchema, peersSchema } from '../api.ts'
 import type { ModelLibrary } from '../model-library.ts'
-import { listModel } from '../model-listing.ts'
+import { createModelManifests } from '../model-manifests.ts'
+import { createOpenAiRoutes, type OpenAiOptions } from '../openai/routes.ts'
 import { respondWithFile, type FileRequest } from './file-response.ts'
+import { createRestRoutes, type RestOptions } from './rest.ts'
+import { COMMON_HEADERS, DATA_POLICY, HSTS } from './security.ts'
 import type { WebApp } from './web-app.ts'
 
 export interface RouteOptions {
-  readonly version: string
   readonly webApp: WebApp
   readonly models: ModelLibrary
-  readonly countPeers: () => { readonly nodes: number; readonly rooms: number }
-  readonly uptimeSeconds: () => number
+  readonly rest: RestOptions
+  /** OpenAI's API, for the clients of doors. */
+  readonly openAi?: OpenAiOptions
 }
 
 /** Pages of any origin may read models: an invite opens on another address, and a model file is no secret. */
@@ -25,30 +29,21 @@ const MODEL_HEADERS = {
   'Cross-Origin-Resource-Policy': 'cross-origin',
   'Cache-Control': 'no-cache',
 }
-const API_HEADERS = { 'Cache-Control': 'no-store' }
 
-export function createRoutes(options: RouteOptions): Hono {
-  const app = new Hono()
+export function createRoutes(options: RouteOptions): Hono<{ Bindings: HttpBindings }> {
+  const app = new Hono<{ Bindings: HttpBindings }>()
+  const manifests = createModelManifests()
 
   app.use(async (context, next) => {
     await next()
-    context.res.headers.set('X-Content-Type-Options', 'nosniff')
-    context.res.headers.set('Referrer-Policy', 'no-referrer')
+    const { headers } = context.res
+    for (const [name, value] of Object.entries(COMMON_HEADERS)) headers.set(name, value)
+    if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', DATA_POLICY)
+    if (isSecure(context) && !isLocalName(context)) headers.set('Strict-Transport-Security', HSTS)
   })
 
-  app.get('/api/health', (context) =>
-    context.json(
-      healthSchema.parse({ status: 'ok', version: options.version, uptimeSeconds: options.uptimeSeconds() }),
-      { headers: API_HEADERS },
-    ),
-  )
-  app.get('/api/peers', (context) => context.json(peersSchema.parse(options.countPeers()), { headers: API_HEADERS }))
-  app.get('/api/models', async (context) =>
-    context.json(modelsSchema.parse({ models: (await options.models.list()).map(listModel) }), {
-      headers: API_HEADERS,
-    }),
-  )
-  app.all('/api/*', (context) => refuse(context, 'GET'))
+  if (options.openAi) app.route('/v1', createOpenAiRoutes(options.openAi))
+  app.route('/api', createRestRoutes(options.rest))
 
   app.options('/models/*', () => new Response(null, { status: 204, headers: MODEL_HEADERS }))
   app.get('/models/*', async (context) => {
@@ -56,6 +51,14 @@ export function createRoutes(options: RouteOptions): Hono {
     const file = path === null ? null : await options.models.find(path.slice('/models/'.length))
     const response = file === null ? null : await respondWithFile(fileRequest(context), file, MODEL_HEADERS)
     return response ?? context.text('No such model file. GET /api/models lists what is here.\n', 404, MODEL_HEADERS)
+  })
+
+  app.get('/manifests/*', async (context) => {
+    const name = pathOf(context)?.slice('/manifests/'.length)
+    const model = (await options.models.list()).find((offered) => offered.name === name)
+    const manifest = model ? await manifests.of(model) : null
+    if (!manifest) return context.text('No such model. GET /api/models lists what is here.\n', 404, MODEL_HEADERS)
+    return context.body(manifest, 200, { ...MODEL_HEADERS, 'Content-Type': 'application/cbor' })
   })
 
   app.get('*', async (context) => {
@@ -78,6 +81,18 @@ export function createRoutes(options: RouteOptions): Hono {
 function refuse(context: Context, allowed: string): Response {
   if (['GET', 'HEAD'].includes(context.req.method)) return context.text('Not found.\n', 404)
   return context.text('Method not allowed.\n', 405, { Allow: allowed })
+}
+
+/** Over TLS, here or at a proxy. Who lies about the proxy misleads nobody: over plain HTTP browsers do not heed what follows. */
+function isSecure(context: Context<{ Bindings: HttpBindings }>): boolean {
+  const { socket, headers } = context.env.incoming
+  return 'encrypted' in socket || headers['x-forwarded-proto'] === 'https'
+}
+
+/** Names that many servers of a home share, or that the next program on this port may have without HTTPS. */
+function isLocalName(context: Context): boolean {
+  const host = (context.req.header('Host') ?? '').replace(/:\d+$/, '')
+  return /(?:^|\.)(?:localhost|local|lan|internal)$/i.test(host) || isIP(host.replace(/^\[|\]$/g, '')) !== 0
 }
 
 /** The address's path, decoded once; null where it is no valid UTF-8 or holds a NUL. */

@@ -3,34 +3,21 @@
 
 import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
+import { createCompressedFiles } from './compressed-file.ts'
 import { respondWithFile, type FileRequest } from './file-response.ts'
+import { contentSecurityPolicy, PAGE_HEADERS } from './security.ts'
 
 export interface WebApp {
   /** The response for an address's decoded path, or null where the app has no such file. */
   respond(request: FileRequest, path: string): Promise<Response | null>
 }
 
-// Inline scripts and eval stay forbidden. Style attributes are allowed because templates set widths and colours with
-// them. Models come from any address a person names, hence the open connect-src.
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'self'",
-  "script-src 'self'",
-  "worker-src 'self'",
-  "style-src 'self'",
-  "style-src-attr 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "connect-src 'self' blob: data: http: https: ws: wss:",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
-
 /** Vite puts a content hash into the names under assets/, so those never change under one name. */
 const HASHED = /^\/assets\/.+-[\w-]{8,}\.\w+$/
 
 /** Serves the files of `folder`, which is listed again when a path is unknown (a rebuild renames the assets). */
 export function createWebApp(folder: string): WebApp {
+  const compressed = createCompressedFiles()
   let files = new Map<string, string>()
 
   async function find(path: string): Promise<string | undefined> {
@@ -43,11 +30,12 @@ export function createWebApp(folder: string): WebApp {
     async respond(request, path) {
       const file = await find(path)
       if (file === undefined) return null
-      return respondWithFile(request, file, {
+      const headers = {
+        ...PAGE_HEADERS,
         'Cache-Control': HASHED.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache',
-        'Content-Security-Policy': CONTENT_SECURITY_POLICY,
-        'Cross-Origin-Resource-Policy': 'same-origin',
-      })
+        'Content-Security-Policy': contentSecurityPolicy(path),
+      }
+      return (await compressed.respond(request, file, headers)) ?? respondWithFile(request, file, headers)
     },
   }
 }

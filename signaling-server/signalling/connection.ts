@@ -14,6 +14,7 @@ import { createReceiver } from '#core/protocol/receiver.ts'
 import type { BodyOf, MessageName } from '#core/protocol/registry.ts'
 import { serverTranscript, sessionIdOf } from '#core/protocol/transcript.ts'
 import type { SignallingLimits } from './limits.ts'
+import { newCaller, type Turns } from './turns.ts'
 
 /** The part of a WebSocket that is used. The caller closes it for text messages and hands binary ones on. */
 export interface SignalSocket {
@@ -23,6 +24,8 @@ export interface SignalSocket {
   onClose(listener: () => void): void
   /** Bytes given to `send` that have not left yet. */
   readonly bufferedBytes: number
+  /** Reads nothing for so long, so that a sender in a hurry waits at its own end; `Infinity` for good. */
+  pause?(milliseconds: number): void
 }
 
 /** A registered node, as the rooms see it. */
@@ -34,6 +37,10 @@ export interface Member {
   name: string
   /** Of the room it is in, hex. */
   room: string | null
+  /** Whom it shares a network with. */
+  readonly network: string
+  /** Whether those may be told of it. */
+  nearby: boolean
   send<Name extends MessageName>(name: Name, body: BodyOf<Name>): void
   /** Passes on a frame that another node signed. */
   relay(frame: Uint8Array): void
@@ -48,8 +55,10 @@ export interface Rooms {
   enter(member: Member, room: Uint8Array): void
   rename(member: Member): void
   leave(member: Member): void
-  /** The member of that key in the same room, if it is there. */
-  companion(member: Member, key: Uint8Array): Member | undefined
+  /** Lets others on its network be told of it, or no longer; also after a new name. */
+  showNearby(member: Member, nearby: boolean): void
+  /** The node of that key in the same room, or on the same network where both let it be told; at whichever process. */
+  companion(member: Member, key: Uint8Array): Pick<Member, 'relay'> | undefined
 }
 
 export interface ConnectionOptions {
@@ -59,23 +68,37 @@ export interface ConnectionOptions {
   readonly clock: Clock
   readonly random: (length: number) => Uint8Array
   readonly limits: SignallingLimits
+  /** Whom the connection shares a network with. */
+  readonly network: string
   /** Shared by all connections of one address. */
   readonly addressBucket: TokenBucket
   readonly rooms: Rooms
+  /** In which verifications run; at once without. */
+  readonly turns?: Turns | undefined
+  /** Leave to use this server's TURN relays, for the node of that key (hex); absent where there are none. */
+  readonly grantRelay?: ((node: string) => BodyOf<'SIGNAL_RELAY'>['grant']) | undefined
   readonly onClosed: () => void
+  /** It is thrown out, for flooding or for what no node says. */
+  readonly onRefused: () => void
 }
 
 const RELAYED: ReadonlySet<string> = new Set(['SIGNAL_DESCRIPTION', 'SIGNAL_CANDIDATE'])
 /** One notice at most in this time, however much is dropped. */
 const THROTTLED_EVERY_MS = 1000
 const NO_SESSION = new Uint8Array(16)
+/** Who sends too fast is not read for this long, and twice as long each time after, up to the longest. */
+const FIRST_PAUSE_MS = 250
+const LAST_PAUSE_MS = 8_000
 
 export function serveConnection(options: ConnectionOptions): { close(reason: string): void } {
   const { socket, identity, verifier, clock, limits, rooms } = options
   const bucket = createTokenBucket(limits.connectionRate, clock.now())
   let lastHeard = clock.now()
+  const caller = newCaller(clock.now())
   let dropped = 0
   let lastDrop = 0
+  let pauseMs = FIRST_PAUSE_MS
+  let pausedUntil = 0
   let nextNotice = 0
   let member: Member | null = null
   let transcript: Uint8Array | null = null
@@ -121,6 +144,8 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
     if (closed) return
     const message = errorMessage(error)
     inbox.stop()
+    socket.pause?.(Number.POSITIVE_INFINITY)
+    options.onRefused()
     trySend('SESSION_ERROR', { code: errorCode(error), message: message.slice(0, 512), about, fatal: true })
     closeAfterFlush(message)
   }
@@ -128,6 +153,16 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
     if (closed) return
     try {
       outbox.send(name, body)
+    } catch (error) {
+      close(errorMessage(error))
+    }
+  }
+
+  /** In line behind what this server says: a node drops signals of those whom it was not told of yet. */
+  const passOn = (frame: Uint8Array<ArrayBuffer>) => {
+    if (closed) return
+    try {
+      outbox.pass(frame)
     } catch (error) {
       close(errorMessage(error))
     }
@@ -158,8 +193,10 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
       incarnation: body.incarnation,
       name: '',
       room: null,
+      network: options.network,
+      nearby: false,
       send: trySend,
-      relay: write,
+      relay: passOn,
       end(reason) {
         trySend('SESSION_GOODBYE', { reason, resume: null })
         closeAfterFlush(reason)
@@ -170,6 +207,7 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
 
   const joinRoom = (self: Member, body: BodyOf<'SIGNAL_ROOM_JOIN'>) => {
     self.name = body.name
+    rooms.showNearby(self, body.nearby ?? false)
     if (body.room === null) {
       rooms.leave(self)
       return
@@ -192,7 +230,7 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
 
   const relay = async (self: Member, frame: Uint8Array) => {
     // Verified here too, so that a node can be held to what it sends; the receiver does not rely on it.
-    const message = await openFrame(frame, self.key, verifier)
+    const message = await inTurn(() => openFrame(frame, self.key, verifier))
     if (message.name !== 'SIGNAL_DESCRIPTION' && message.name !== 'SIGNAL_CANDIDATE') return
     if (!equalBytes(message.body.from, self.key)) throw violation('a signal claims another sender')
     // The addressee may have left a moment ago; that is nobody's fault.
@@ -207,15 +245,14 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
     }
     receiver.check(header, definition)
     if (member === null) {
-      const message = await openSelfSigned(
-        frame,
-        (claim) => (claim.name === 'SIGNAL_REGISTER' ? claim.body.key : undefined),
-        verifier,
+      const message = await inTurn(() =>
+        openSelfSigned(frame, (claim) => (claim.name === 'SIGNAL_REGISTER' ? claim.body.key : undefined), verifier),
       )
       if (!closed) register(message, frame)
       return
     }
-    const message = await openFrame(frame, member.key, verifier)
+    const { key } = member
+    const message = await inTurn(() => openFrame(frame, key, verifier))
     if (closed) return
     receiver.accept(header)
     switch (message.name) {
@@ -232,7 +269,9 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
         if (message.body.fatal) close(message.body.message)
         break
       default:
-        if (definition.family === 'signal') {
+        if (message.name === 'SIGNAL_RELAY' && options.grantRelay) {
+          trySend('SIGNAL_RELAY', { grant: options.grantRelay(member.id) })
+        } else if (definition.family === 'signal') {
           trySend('SESSION_ERROR', {
             code: 'NOT_OFFERED',
             message: `This server does not offer ${message.name}.`,
@@ -242,6 +281,9 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
         }
     }
   }
+
+  const { turns } = options
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => (turns ? turns.take(caller, work) : work())
 
   const inbox = createInbox({
     maxWaitingBytes: limits.maxWaitingBytes,
@@ -262,9 +304,18 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
       inbox.push(bytes)
       return
     }
-    if (now - lastDrop > limits.forgiveMs) dropped = 0
+    if (now - lastDrop > limits.forgiveMs) {
+      dropped = 0
+      pauseMs = FIRST_PAUSE_MS
+    }
     lastDrop = now
     dropped++
+    // What others of its address sent is not its fault.
+    if (limit === 'connection' && now >= pausedUntil) {
+      pausedUntil = now + pauseMs
+      socket.pause?.(pauseMs)
+      pauseMs = Math.min(LAST_PAUSE_MS, 2 * pauseMs)
+    }
     if (dropped > limits.maxDropped) {
       refuse(new CentramError('RATE_LIMITED', 'Messages kept coming too fast.'), null)
     } else if (now >= nextNotice) {

@@ -252,17 +252,39 @@ test('what cannot be merged is greyed with its reason, and the picture follows t
   await page.close()
 })
 
+test('an arrival shows its ten rows and what others say, and is used once a person says so', async () => {
+  const page = await openLab('lab')
+  const card = page
+    .locator('[data-arrival]')
+    .filter({ has: page.getByRole('heading', { name: 'Shanties', exact: true }) })
+  expect(await card.locator('[role=status]').innerText()).toBe('7 layers passed it, 3 could not be run here.')
+  await card.getByRole('button', { name: 'Verdict on Shanties' }).click()
+  expect(await card.locator('ol li').count()).toBe(10)
+  expect(await card.locator('ol li').nth(8).innerText()).toMatch(/Behaviour\s+not run/)
+  await card.getByText('Cleo’s phone').waitFor()
+  await card.getByRole('button', { name: 'Use Shanties' }).click()
+  await card.getByText('in use, allowed by you').waitFor()
+  await page.locator('gate-rules summary').click()
+  await page.getByLabel('A genome that no layer refused').selectOption('unrefused')
+  await page.getByText('Layers that could not be run here do not count against it.').waitFor()
+  const copy = page.locator('[data-arrival]').filter({ hasText: 'Verses of the open sea' })
+  expect(await copy.locator('[role=status]').innerText()).toContain('Refused by Lineage')
+  await page.close()
+})
+
 test('the Lab fits a 360-pixel phone with everything open', async () => {
   for (const scene of ['alone', 'lab', 'runs', 'merging']) {
     const page = await openLab(scene, { width: 360, height: 740 })
     await drop(page, 'a-text-with-a-rather-long-name-that-has-to-break-somewhere.txt')
-    await page.getByText('Settings').click()
+    await page.locator('training-form').getByText('Settings').click()
     await page.getByText('Private', { exact: true }).click()
     await page.getByLabel('Train privately').check()
     for (const more of await page.getByRole('button', { name: /^More about/ }).all()) await more.click()
     // The last first: a button that asks is no longer one of them.
     for (const cancel of (await page.getByRole('button', { name: /^Cancel / }).all()).reverse()) await cancel.click()
     await page.locator('adapter-import summary').click()
+    for (const verdict of await page.getByRole('button', { name: /^Verdict on/ }).all()) await verdict.click()
+    await page.locator('gate-rules summary').click()
     if (scene !== 'alone' && scene !== 'runs') {
       for (const name of [/^Sea poems trained/, /^Grandmother/])
         await page.locator('merge-form').getByRole('checkbox', { name }).check()

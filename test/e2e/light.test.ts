@@ -41,6 +41,7 @@ test('a browser without WebGPU joins as a light node and chats through another',
   const answer = await askAndWait(page, 'The captain looked at the sea and ')
   expect((await textOf(answer)).length).toBeGreaterThan(5)
   expect(await answer.innerText()).toMatch(/24 tokens/)
+  expect(await answer.innerText()).toContain(`all layers through ${name}`)
 
   // It holds no layers, and its host counts it as light.
   const seen = await stateOf(host)

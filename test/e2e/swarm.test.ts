@@ -70,6 +70,10 @@ describe('one model over two browsers', () => {
     const name = (await stateOf(other)).name
     expect(await answer.innerText()).toContain(`by this tab and ${name}`)
     expect(await answer.innerText()).toMatch(/wire [\d.]+ m?s/)
+    expect(await answer.locator('.layers li').allInnerTexts()).toEqual([
+      expect.stringMatching(/^layers? [\d–]+ this tab$/),
+      expect.stringMatching(new RegExp(`^layers? [\\d–]+ ${name}$`)),
+    ])
     expect(await page.locator('chat-app layer-ribbon li').allInnerTexts()).toContainEqual(expect.stringContaining(name))
   })
 

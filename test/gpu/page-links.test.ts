@@ -17,9 +17,9 @@ afterEach(() => {
   for (const worker of workers.splice(0)) worker.terminate()
 })
 
-function openTab(relay: boolean, greet: boolean): Tab {
+function openTab(channelsOnPage: boolean, greet: boolean): Tab {
   const links = new MessageChannel()
-  createRtcHost(links.port1, { relay })
+  createRtcHost(links.port1, { channelsOnPage })
   const worker = new Worker(new URL('./support/link-worker.ts', import.meta.url), { type: 'module' })
   workers.push(worker)
   worker.postMessage({ links: links.port2, greet }, [links.port2])
@@ -35,9 +35,9 @@ function openTab(relay: boolean, greet: boolean): Tab {
   return tab
 }
 
-function connect(relay: boolean, greet = false): readonly [Tab, Tab] {
-  const impolite = openTab(relay, greet)
-  const polite = openTab(relay, greet)
+function connect(channelsOnPage: boolean, greet = false): readonly [Tab, Tab] {
+  const impolite = openTab(channelsOnPage, greet)
+  const polite = openTab(channelsOnPage, greet)
   impolite.signals = ({ signal }) => polite.command({ type: 'signal', signal })
   polite.signals = ({ signal }) => impolite.command({ type: 'signal', signal })
   polite.command({ type: 'open', polite: true })
@@ -57,11 +57,11 @@ async function opened([a, b]: readonly [Tab, Tab]): Promise<void> {
 }
 
 describe.each([
-  { name: 'transferred', relay: false },
-  { name: 'relayed', relay: true },
-])('$name channels', ({ name, relay }) => {
+  { name: 'transferred', channelsOnPage: false },
+  { name: 'relayed', channelsOnPage: true },
+])('$name channels', ({ name, channelsOnPage }) => {
   test('open with the fingerprints that both sides negotiated', async () => {
-    const tabs = connect(relay)
+    const tabs = connect(channelsOnPage)
     await opened(tabs)
     const [a, b] = tabs.map((tab) => find(tab, 'opened'))
     expect(a?.kind).toBe(name)
@@ -72,7 +72,7 @@ describe.each([
   })
 
   test('lose nothing that is sent the moment a side opens', async () => {
-    const tabs = connect(relay, true)
+    const tabs = connect(channelsOnPage, true)
     await opened(tabs)
     for (const tab of tabs) {
       await expect.poll(() => find(tab, 'received')?.messages, { timeout: 10_000 }).toBe(1)
@@ -80,7 +80,7 @@ describe.each([
   })
 
   test('carry 32 MiB in order, more than a data channel buffers', async () => {
-    const tabs = connect(relay)
+    const tabs = connect(channelsOnPage)
     await opened(tabs)
     tabs[0].command({ type: 'send', count: 512, size: 65_536 })
     await expect.poll(() => find(tabs[1], 'received')?.messages, { timeout: 40_000 }).toBe(512)
@@ -88,29 +88,41 @@ describe.each([
   })
 
   test('tell the other side when one closes', async () => {
-    const tabs = connect(relay)
+    const tabs = connect(channelsOnPage)
     await opened(tabs)
     tabs[0].command({ type: 'close-channel' })
     await waitFor(tabs[1], 'closed')
   })
 })
 
-test('an ICE restart begun by both sides at once leaves the channel open', async () => {
+test('ICE restarts begun by both sides at once, over and over with signals that cross, leave the channel open', async () => {
   const tabs = connect(false)
   await opened(tabs)
-  const before = tabs.map((tab) => tab.reports.length)
-  for (const tab of tabs) tab.command({ type: 'restart' })
-  // New credentials mean new descriptions from both, and the glare ends with an answer.
-  await expect
-    .poll(() =>
-      tabs.some((tab, index) =>
-        tab.reports
-          .slice(before[index])
-          .some((report) => report.type === 'signal' && 'type' in report.signal && report.signal.type === 'answer'),
-      ),
+  const descriptions = (type: 'offer' | 'answer') =>
+    tabs.map(
+      ({ reports }) =>
+        reports.filter((report) => report.type === 'signal' && 'type' in report.signal && report.signal.type === type)
+          .length,
     )
-    .toBe(true)
-  tabs[1].command({ type: 'send', count: 3, size: 1000 })
-  await expect.poll(() => find(tabs[0], 'received')?.messages).toBe(3)
+  // Slow enough for the offers to be on their way together, whichever side is first.
+  for (const [index, tab] of tabs.entries()) {
+    const other = tabs[1 - index] as Tab
+    tab.signals = ({ signal }) => setTimeout(() => other.command({ type: 'signal', signal }), 25)
+  }
+  const offersBefore = descriptions('offer')
+  for (let round = 0; round < 10; round++) {
+    const before = descriptions('answer')
+    for (const tab of tabs) tab.command({ type: 'restart' })
+    // New credentials mean new descriptions from both, and the glare ends with an answer.
+    await expect.poll(() => descriptions('answer').some((count, index) => count > (before[index] ?? 0))).toBe(true)
+    await new Promise((resolve) => setTimeout(resolve, 40))
+  }
+  const offers = descriptions('offer').map((count, index) => count - (offersBefore[index] ?? 0))
+  expect(Math.min(...offers), 'both sides offered').toBeGreaterThan(4)
+  for (const [index, tab] of tabs.entries()) {
+    tab.command({ type: 'send', count: 3, size: 1000 })
+    await expect.poll(() => find(tabs[1 - index] as Tab, 'received')?.messages).toBe(3)
+  }
   expect(tabs.some((tab) => find(tab, 'closed'))).toBe(false)
+  expect(find(tabs[0], 'path')?.path).toBe('direct')
 })

@@ -61,9 +61,9 @@ test('SmolLM2-135M learns a text in the tab, and the adapter is kept over a relo
           dropout: 0,
           freezeA: false,
         },
-        steps: 8,
+        steps: 4,
         batchSize: 1,
-        sequenceLength: 48,
+        sequenceLength: 32,
         learningRate: 5e-3,
         heldOutFraction: 0.1,
         seed: 1,
@@ -78,7 +78,7 @@ test('SmolLM2-135M learns a text in the tab, and the adapter is kept over a relo
     ({ runs }) => runs[0]?.status === 'finished' || runs[0]?.status === 'failed',
     12 * MINUTES,
   )
-  expect(ended.runs[0]).toMatchObject({ status: 'finished', step: 8, error: null })
+  expect(ended.runs[0]).toMatchObject({ status: 'finished', step: 4, error: null })
   const held = ended.runs[0]?.heldOutLosses ?? []
   expect(held.at(-1)?.loss).toBeLessThan((held[0]?.loss ?? 0) * 0.9)
   const genomeId = ended.runs[0]?.genomeId ?? ''

@@ -44,7 +44,7 @@ describe('centram', () => {
 
 describe('centram start', () => {
   it('serves until it is told to stop, and ends in peace', async () => {
-    const child = spawn(process.execPath, [COMMAND, 'start', '--port', '0', '--no-open'])
+    const child = spawn(process.execPath, [COMMAND, 'start', '--port', '0', '--no-open', '--no-ledger'])
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     const ended = once(child, 'close')
@@ -60,7 +60,7 @@ describe('centram start', () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const { port } = other.address() as { port: number }
-    const { code, stderr } = await run(['start', '--port', String(port), '--no-open'])
+    const { code, stderr } = await run(['start', '--port', String(port), '--no-open', '--no-ledger'])
     other.close()
     expect(code).toBe(1)
     expect(stderr).toMatch(new RegExp(`^Port ${port} is taken.*--port ${port + 1}`))

@@ -60,6 +60,9 @@ const FORBIDDEN: Record<string, readonly (readonly [file: string, code: string])
   'layer-hyperlink': [
     ['worker/hyperlink/bad.ts', `import type { Tensor } from '../gpu/tensor.ts'\nexport type Bad = Tensor`],
   ],
+  'layer-engines': [
+    ['worker/engines/bad.ts', `import { client } from '../hyperlink/client.ts'\nexport const bad = client`],
+  ],
   'layer-experiments': [
     ['worker/experiments/bad.ts', `import { client } from '../hyperlink/client.ts'\nexport const bad = client`],
   ],

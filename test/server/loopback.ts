@@ -4,8 +4,14 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Broker } from '../../signaling-server/broker.ts'
 import { createModelLibrary } from '../../signaling-server/model-library.ts'
-import { startServer, type RunningServer, type SignallingService } from '../../signaling-server/server.ts'
+import {
+  startServer,
+  type RunningServer,
+  type ServerOptions,
+  type SignallingService,
+} from '../../signaling-server/server.ts'
 
 export interface Loopback {
   readonly server: RunningServer
@@ -17,7 +23,14 @@ export interface Loopback {
 }
 
 export async function startLoopback(
-  overrides: { signalling?: SignallingService; extras?: string[] } = {},
+  overrides: {
+    signalling?: SignallingService
+    extras?: string[]
+    createBroker?: () => Broker
+    ledger?: NonNullable<ServerOptions['ledger']>
+    doors?: NonNullable<ServerOptions['doors']>
+    apiRate?: NonNullable<ServerOptions['apiRate']>
+  } = {},
 ): Promise<Loopback> {
   const folder = await mkdtemp(join(tmpdir(), 'centram-server-'))
   const write = async (path: string, content: string | Uint8Array) => {
@@ -36,6 +49,10 @@ export async function startLoopback(
       extras: (overrides.extras ?? []).map((path) => join(folder, path)),
     }),
     signalling: overrides.signalling ?? silentSignalling(),
+    ...(overrides.ledger && { ledger: overrides.ledger }),
+    ...(overrides.doors && { doors: overrides.doors }),
+    ...(overrides.apiRate && { apiRate: overrides.apiRate }),
+    ...(overrides.createBroker && { createBroker: overrides.createBroker }),
     version: '1.2.3',
   })
   return {
@@ -54,6 +71,8 @@ export function silentSignalling(counts = { nodes: 0, rooms: 0 }): SignallingSer
   return {
     handleUpgrade: (_request, socket) => void socket.destroy(),
     counts: () => counts,
+    roomSizes: () => [],
+    traffic: () => [],
     close: () => Promise.resolve(),
   }
 }

@@ -23,9 +23,14 @@ describe('REST', () => {
     const { origin } = await start({ signalling: silentSignalling({ nodes: 3, rooms: 2 }) })
     const health = await fetch(`${origin}/api/health`)
     expect(health.headers.get('cache-control')).toBe('no-store')
-    expect(await health.json()).toEqual({ status: 'ok', version: '1.2.3', uptimeSeconds: expect.any(Number) })
+    expect(await health.json()).toEqual({
+      status: 'ok',
+      version: '1.2.3',
+      uptimeSeconds: expect.any(Number),
+      ledger: false,
+    })
     expect(await (await fetch(`${origin}/api/peers`)).json()).toEqual({ nodes: 3, rooms: 2 })
-    expect(await (await fetch(`${origin}/api/models`)).json()).toEqual({ models: [] })
+    expect(await (await fetch(`${origin}/api/models`)).json()).toEqual({ models: [], next: null })
   })
 
   it('refuses other methods and unknown addresses', async () => {

@@ -5,9 +5,14 @@ import { openRoom } from '#core/crypto/room.ts'
 import { openFrame, prepareMessage, sealFrame, type Message } from '#core/protocol/codec.ts'
 import type { BodyOf, MessageName } from '#core/protocol/registry.ts'
 import { serverTranscript, sessionIdOf } from '#core/protocol/transcript.ts'
+import type { Cluster } from '../../signaling-server/signalling/cluster.ts'
 import type { SignalSocket } from '../../signaling-server/signalling/connection.ts'
 import type { SignallingLimits } from '../../signaling-server/signalling/limits.ts'
-import { createSignalling, type Signalling } from '../../signaling-server/signalling/signalling.ts'
+import {
+  createSignalling,
+  type Signalling,
+  type SignallingOptions,
+} from '../../signaling-server/signalling/signalling.ts'
 import { createFakeClock, tracked, type FakeClock } from '../worker/net/fake-clock.ts'
 import { importIdentity } from '../core/protocol/frame-tools.ts'
 
@@ -17,6 +22,8 @@ export const SERVER = identityFromSeed(new Uint8Array(32).fill(200))
 export interface Server {
   readonly signalling: Signalling
   readonly clock: FakeClock
+  /** While it is there, the server's signatures wait for it. */
+  signing: Promise<void> | null
   connect(seed: number, address?: string): Promise<HandClient>
 }
 
@@ -26,6 +33,8 @@ export interface HandClient {
   /** Frames of other nodes, as they came. */
   readonly relayed: Uint8Array[]
   closed: string | null
+  /** For how long the server said that it would not read. */
+  readonly pauses: number[]
   /** Bytes that the server is made to believe it has not got rid of. */
   bufferedBytes: number
   /** By the key, session and number that a good client would use, unless told otherwise. */
@@ -42,21 +51,35 @@ export interface HandClient {
   last<Name extends MessageName>(name: Name): BodyOf<Name> | undefined
 }
 
-export async function createServer(limits: Partial<SignallingLimits> = {}): Promise<Server> {
+export async function createServer(
+  limits: Partial<SignallingLimits> = {},
+  grantRelay?: SignallingOptions['grantRelay'],
+  cluster?: Cluster,
+): Promise<Server> {
   const clock = createFakeClock()
   const verifier = tracked(await createVerifier(globalThis.crypto.subtle as Ed25519Subtle))
   const serverIdentity = await importIdentity(new Uint8Array(32).fill(200))
   let draws = 0
+  const sign = tracked((bytes: Uint8Array) => serverIdentity.sign(bytes))
   const signalling = createSignalling({
-    identity: { publicKey: serverIdentity.publicKey, sign: tracked((bytes) => serverIdentity.sign(bytes)) },
+    identity: {
+      publicKey: serverIdentity.publicKey,
+      async sign(bytes) {
+        if (server.signing !== null) await server.signing
+        return sign(bytes)
+      },
+    },
     verifier,
     clock,
     random: (length) => new Uint8Array(length).fill(++draws),
     limits,
+    grantRelay,
+    ...(cluster && { cluster }),
   })
-  return {
+  const server: Server = {
     signalling,
     clock,
+    signing: null,
     async connect(seed, address = '192.0.2.1') {
       const identity = await importIdentity(new Uint8Array(32).fill(seed))
       let toServer: (bytes: Uint8Array) => void = () => undefined
@@ -71,6 +94,7 @@ export async function createServer(limits: Partial<SignallingLimits> = {}): Prom
         received: [],
         relayed: [],
         closed: null,
+        pauses: [],
         bufferedBytes: 0,
         async send(name, body, options = {}) {
           const frame = await sealFrame(
@@ -135,6 +159,7 @@ export async function createServer(limits: Partial<SignallingLimits> = {}): Prom
           client.closed = reason
           onClose()
         },
+        pause: (milliseconds) => client.pauses.push(milliseconds),
         onMessage: (listener) => (toServer = listener),
         onClose: (listener) => (onClose = listener),
       }
@@ -144,6 +169,7 @@ export async function createServer(limits: Partial<SignallingLimits> = {}): Prom
       return client
     },
   }
+  return server
 }
 
 const pump = new WeakMap<HandClient, () => Promise<void>>()

@@ -108,6 +108,23 @@ describe('rooms', () => {
 })
 
 describe('relaying', () => {
+  it('hands over a signal only after it told who it is from, however long its own signatures take', async () => {
+    const server = await createServer()
+    const ada = await server.connect(1)
+    const ben = await server.connect(2)
+    for (const client of [ada, ben]) await client.register()
+    await ada.join(SECRET)
+    let sign: () => void = () => undefined
+    server.signing = new Promise((resolve) => (sign = resolve))
+    await ben.join(SECRET)
+    await ada.send('SIGNAL_CANDIDATE', candidate(ada, ben), { session: LINK, sequence: 0 })
+    await listen(ben)
+    expect([names(ben), ben.relayed.length]).toEqual([undefined, 0])
+    sign()
+    await listen(ben)
+    expect([names(ben), ben.relayed.length]).toEqual([['node 1', 'node 2'], 1])
+  })
+
   it('passes a node’s signals on byte for byte, to members of the same room only', async () => {
     const server = await createServer()
     const ada = await server.connect(1)
@@ -250,6 +267,32 @@ describe('limits', () => {
     expect(ada.closed).toBeNull()
   })
 
+  it('reads less and less of a client that is too fast, and as before once it was slow for a while', async () => {
+    const server = await createServer({
+      connectionRate: { perSecond: 10, burst: 20 },
+      addressRate: { perSecond: 1000, burst: 1000 },
+    })
+    const ada = await server.connect(1)
+    const ben = await server.connect(2)
+    for (const client of [ada, ben]) await client.register()
+    let ping = 0
+    const hurry = async () => {
+      for (let i = 0; i < 40; i++) await ada.send('SESSION_PING', { ping: ping++ })
+    }
+    await hurry()
+    await hurry()
+    expect(ada.pauses).toEqual([250])
+    for (const wait of [250, 500, 1000]) {
+      await server.clock.advance(wait)
+      await hurry()
+    }
+    expect(ada.pauses).toEqual([250, 500, 1000, 2000])
+    await server.clock.advance(12_000)
+    await hurry()
+    expect(ada.pauses.at(-1)).toBe(250)
+    expect(ben.pauses).toEqual([])
+  })
+
   it('puts out a client that floods on', async () => {
     const server = await createServer({ connectionRate: { perSecond: 10, burst: 20 }, maxDropped: 50 })
     const ada = await server.connect(1)
@@ -257,6 +300,7 @@ describe('limits', () => {
     for (let i = 0; i < 200; i++) ada.sendRaw(new Uint8Array(100))
     await listen(ada)
     expect(ada.closed).not.toBeNull()
+    expect(ada.pauses).toContain(Number.POSITIVE_INFINITY)
     expect(server.signalling.summary().connections).toBe(0)
   })
 
@@ -304,5 +348,30 @@ describe('limits', () => {
     server.signalling.close()
     expect(ada.closed).toMatch(/stopping/)
     expect(server.signalling.summary()).toEqual({ connections: 0, peers: 0, rooms: 0, roomSizes: [] })
+  })
+})
+
+describe('those who are thrown out again and again', () => {
+  it('are kept out for longer each time, and others are not', async () => {
+    const server = await createServer({ maxStrikes: 2, banMs: 5_000, maxBanMs: 8_000 })
+    const offend = async (address: string) => {
+      const client = await server.connect(1, address)
+      client.sendRaw(new Uint8Array(40))
+      await listen(client)
+      return client.closed
+    }
+    expect(await offend('192.0.2.7')).not.toBeNull()
+    expect(server.signalling.wait('192.0.2.7')).toBe(0)
+    await offend('192.0.2.7')
+    expect(server.signalling.wait('192.0.2.7')).toBe(5_000)
+    expect(server.signalling.wait('192.0.2.8')).toBe(0)
+    await server.clock.advance(5_000)
+    expect(server.signalling.wait('192.0.2.7')).toBe(0)
+    for (let i = 0; i < 2; i++) await offend('192.0.2.7')
+    expect(server.signalling.wait('192.0.2.7')).toBe(8_000)
+    // And forgiven after a quiet minute.
+    await server.clock.advance(70_000)
+    for (let i = 0; i < 2; i++) await offend('192.0.2.7')
+    expect(server.signalling.wait('192.0.2.7')).toBe(5_000)
   })
 })

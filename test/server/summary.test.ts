@@ -27,7 +27,11 @@ async function summarise(
       name: join(folder, name),
       status: options.broken === name || statuses.includes('failed') ? 'failed' : 'passed',
       message: 'cannot load',
-      assertionResults: statuses.map((status) => ({ status })),
+      assertionResults: statuses.map((status) => ({
+        status,
+        fullName: `one that ${status}`,
+        failureMessages: ['3 is not 4'],
+      })),
     }))
     await writeFile(join(folder, 'quick.json'), JSON.stringify({ success: options.success ?? true, testResults }))
   }
@@ -62,4 +66,9 @@ it.each([
   const run = await summarise(files, { ...options, steps: [...('steps' in options ? options.steps : [])] })
   expect(run.last).toBe(last)
   expect(run.code).toBe(1)
+})
+
+it('names what failed once more at the end', async () => {
+  const run = await summarise({ ...ALL, 'test/b.test.ts': ['failed'] })
+  expect(run.output).toContain('FAILED: test/b.test.ts: one that failed: 3 is not 4')
 })

@@ -1,4 +1,5 @@
-// Before the tests: makes sure that there is a Chromium, and installs one where this account may.
+// Before the tests: makes sure that there is a Chromium, and installs one where this account may. With `--long`, as the
+// long suites call it, the same for a TURN server and a Redis.
 
 import { spawnSync } from 'node:child_process'
 import { tsImport } from 'tsx/esm/api'
@@ -28,15 +29,11 @@ function apt(prefix, ...args) {
 }
 
 // Ubuntu's `chromium` package only points to a snap, which does not run in containers: Playwright's own is used there.
-function installDebianPackage() {
+function installDebianPackage(name) {
   const prefix = aptPrefix()
   if (prefix === null) return false
-  if (apt(prefix, 'install', '-y', '--no-install-recommends', 'chromium')) return locateChromium() !== null
-  return (
-    apt(prefix, 'update') &&
-    apt(prefix, 'install', '-y', '--no-install-recommends', 'chromium') &&
-    locateChromium() !== null
-  )
+  const install = () => apt(prefix, 'install', '-y', '--no-install-recommends', name)
+  return install() || (apt(prefix, 'update') && install())
 }
 
 function isDebian() {
@@ -50,11 +47,29 @@ function installPlaywrightBuild() {
 
 if (locateChromium() === null && !process.env.CENTRAM_CHROMIUM) {
   console.log('The tests need Chromium, and none was found: installing it.')
-  if (!(isDebian() && installDebianPackage())) installPlaywrightBuild()
+  if (!(isDebian() && installDebianPackage('chromium') && locateChromium() !== null)) installPlaywrightBuild()
 }
 try {
   findChromium()
 } catch (error) {
   console.error(error.message)
   process.exit(1)
+}
+
+/** What the long suites try the product with, beside Chromium. */
+const SERVERS = [
+  { name: 'coturn', command: 'turnserver', brew: 'coturn', what: 'relayed links' },
+  { name: 'redis-server', command: 'redis-server', brew: 'redis', what: 'several server processes' },
+]
+if (process.argv.includes('--long')) {
+  for (const { name, command, brew, what } of SERVERS) {
+    if (quietly(command, ['--version'])) continue
+    console.log(`The long tests need ${name}, and none was found: installing it.`)
+    if (installDebianPackage(name) && quietly(command, ['--version'])) continue
+    console.error(
+      `${name} could not be installed, and the tests of ${what} need its \`${command}\` command: install it as an ` +
+        `administrator (Debian and Ubuntu: apt-get install ${name}; macOS: brew install ${brew}).`,
+    )
+    process.exit(1)
+  }
 }

@@ -19,11 +19,14 @@ const BROWSER_LIBRARIES = [
   '@huggingface/jinja',
   '@huggingface/tokenizers',
   '@noble/ed25519',
+  '@noble/hashes/scrypt.js',
   '@noble/hashes/sha2.js',
   '@noble/hashes/utils.js',
   'cborg',
   'comlink',
   'idb',
+  'onnxruntime-web/webgpu',
+  'pbf',
   'zod/mini',
 ]
 

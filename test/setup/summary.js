@@ -3,7 +3,8 @@
 //   node test/setup/summary.js [--step NAME=EXIT_CODE]… REPORT=FOLDER[,FOLDER…]…
 //
 // Every *.test.ts under a report's folders must appear in it with at least one test. A step that failed although all its
-// tests passed (a crash, a time-out, lint) counts as one failure, so that nothing broken can add up to "0 failed".
+// tests passed (a crash, a time-out, lint) counts as one failure, so that nothing broken can add up to "0 failed". Failed
+// tests are named again at the end, since a log may be kept from there on only.
 
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -34,11 +35,13 @@ for (const { path, folders } of reports) {
   for (const file of report.testResults) {
     const name = relative(process.cwd(), resolve(file.name))
     const counts = files.get(name) ?? { tests: 0, failed: 0 }
-    for (const { status } of file.assertionResults) {
+    for (const { status, fullName, failureMessages } of file.assertionResults) {
       counts.tests++
       if (status === 'passed') total.passed++
-      else if (status === 'failed') counts.failed++
-      else total.skipped++
+      else if (status === 'failed') {
+        counts.failed++
+        console.log(`FAILED: ${name}: ${fullName}: ${firstLines(failureMessages)}`)
+      } else total.skipped++
     }
     files.set(name, counts)
     total.failed += counts.failed
@@ -79,4 +82,11 @@ function testFiles(folder) {
 
 function firstLine(message) {
   return String(message || 'failed without a failing test').split('\n', 1)[0]
+}
+
+function firstLines(messages) {
+  return String(messages?.[0] ?? 'no message')
+    .split('\n')
+    .slice(0, 6)
+    .join('\n  ')
 }

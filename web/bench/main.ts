@@ -1,6 +1,7 @@
-// The benchmark page: runs the kernels in a worker of their own when the command line calls, and hands its messages on; a
-// second worker runs training steps as it is asked.
+// The benchmark page: runs the kernels in a worker of their own when the command line calls, and hands its messages on; other
+// workers run training steps and measure signatures as they are asked.
 
+import '../node/trusted-types.ts'
 import { offerWorker } from './ask-worker.ts'
 
 // Shared with whoever drives the page: it starts the run and hears every message of the worker.
@@ -18,4 +19,9 @@ Object.assign(globalThis, {
 offerWorker(
   'centramTrain',
   () => new Worker(new URL('../../worker/training-bench.ts', import.meta.url), { type: 'module', name: 'training' }),
+)
+
+offerWorker(
+  'centramSign',
+  () => new Worker(new URL('../../worker/signature-bench.ts', import.meta.url), { type: 'module', name: 'signatures' }),
 )

@@ -6,8 +6,7 @@ type PortMessage = ArrayBuffer | { readonly credit: number } | { readonly close:
 
 /** The data channel's own queue is kept below this; Chromium throws at 16 MiB. */
 const MAX_BUFFERED_AMOUNT = 8 * 1024 * 1024
-const LOW_WATER_BYTES = 1024 * 1024
-/** Credit is given in portions, so that a small message does not cost two. */
+/** Credit is given in portions, so that a small message does not cost two, and in full once all has left. */
 const CREDIT_PORTION_BYTES = 64 * 1024
 
 /** The port for the worker's end. */
@@ -26,13 +25,12 @@ export function relayChannel(channel: RTCDataChannel): MessagePort {
       handedOver += message.byteLength
     }
     const left = handedOver - channel.bufferedAmount - credited
-    if (left < CREDIT_PORTION_BYTES) return
+    if (left === 0 || (left < CREDIT_PORTION_BYTES && channel.bufferedAmount > 0)) return
     credited += left
     tell({ credit: left })
   }
 
   channel.binaryType = 'arraybuffer'
-  channel.bufferedAmountLowThreshold = LOW_WATER_BYTES
   channel.onopen = flush
   channel.onbufferedamountlow = flush
   channel.onmessage = ({ data }: MessageEvent<ArrayBuffer | string>) => {

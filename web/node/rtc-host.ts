@@ -1,30 +1,26 @@
-// Owns this tab's RTCPeerConnections on behalf of the worker: perfect negotiation (W3C WebRTC §10.7), ICE restarts, and
-// handing each link's data channel over. It carries signals and states; it never reads a message.
+// Owns this tab's RTCPeerConnections on behalf of the worker: makes them, hands each link's data channel over, follows
+// their state and path. It carries signals; it never reads a message.
 
+import type { Clock } from '#core/clock.ts'
+import { readFingerprint, sameFingerprint } from '#core/sdp/fingerprint.ts'
+import { hidePublicAddress, hidePublicAddressIn } from '#core/sdp/public-address.ts'
 import type { FromPage, ToPage } from '../../worker/node/api.ts'
 import { relayChannel } from './channel-relay.ts'
-import { readFingerprint, sameFingerprint } from './sdp-fingerprint.ts'
+import { readPath } from './link-path.ts'
+import { createNegotiation, type Negotiation, type Signal } from './negotiation.ts'
 
 export interface RtcHostOptions {
-  /** Keep the data channels on the page and relay their bytes, as browsers without transferable channels need. */
-  readonly relay?: boolean
-  /** STUN and TURN servers; none by default, so that nothing but the swarm's own server is spoken to. */
-  readonly iceServers?: readonly RTCIceServer[]
+  /** Keep the data channels on the page and pass their bytes on, as browsers without transferable channels need. */
+  readonly channelsOnPage?: boolean
+  /** Only what a TURN server relays, never a direct path: for tests and for whoever wants her address hidden. */
+  readonly relayedOnly?: boolean
 }
-
-type Signal = Extract<FromPage, { type: 'signal' }>['signal']
-type Description = Extract<Signal, { kind: 'description' }>
 
 interface Link {
   readonly name: string
-  readonly polite: boolean
   readonly pc: RTCPeerConnection
-  makingOffer: boolean
-  ignoringOffer: boolean
-  settingAnswer: boolean
+  readonly negotiation: Negotiation
   everConnected: boolean
-  /** Signals are taken one after another. */
-  queue: Promise<void>
   giveUp: ReturnType<typeof setTimeout> | undefined
 }
 
@@ -33,42 +29,67 @@ const CHANNEL_ID = 0
 /** A silent connection often heals by itself or by an ICE restart; only after this long it counts as gone. */
 const GIVE_UP_MS = 30_000
 
+const pageClock: Clock = {
+  now: () => performance.now(),
+  setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
+  clearTimeout: (timer) => clearTimeout(timer as number | undefined),
+}
+
 export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): void {
   const links = new Map<string, Link>()
+  const configuration: RTCConfiguration = { iceTransportPolicy: options.relayedOnly ? 'relay' : 'all' }
+  let tellAddress = false
 
   function tell(message: FromPage, transfer: Transferable[] = []): void {
     port.postMessage(message, transfer)
   }
 
+  function tellSignal(link: string, signal: Signal): void {
+    if (tellAddress) tell({ type: 'signal', link, signal })
+    else if (signal.kind === 'description') {
+      tell({ type: 'signal', link, signal: { ...signal, sdp: hidePublicAddressIn(signal.sdp) } })
+    } else {
+      const candidate = hidePublicAddress(signal.candidate)
+      if (candidate !== null) tell({ type: 'signal', link, signal: { ...signal, candidate } })
+    }
+  }
+
+  function useServers({ servers, ...told }: Extract<ToPage, { type: 'servers' }>): void {
+    tellAddress = told.tellAddress
+    configuration.iceServers = servers.map(({ url, ...login }) => ({ urls: url, ...login }))
+    for (const { pc } of links.values()) pc.setConfiguration(configuration)
+  }
+
   function openLink(name: string, polite: boolean): void {
     const former = links.get(name)
     if (former) dispose(former)
-    const link: Link = {
-      name,
+    const pc = new RTCPeerConnection(configuration)
+    const negotiation = createNegotiation({
+      pc,
       polite,
-      pc: new RTCPeerConnection({ iceServers: [...(options.iceServers ?? [])] }),
-      makingOffer: false,
-      ignoringOffer: false,
-      settingAnswer: false,
-      everConnected: false,
-      queue: Promise.resolve(),
-      giveUp: undefined,
-    }
+      // The polite side only learns of a new link by the offer for it, so the first offer has nothing to cross.
+      begins: !polite,
+      clock: pageClock,
+      send: (signal) => tellSignal(name, signal),
+      refuses(sdp) {
+        if (!isOfAnotherCertificate(pc, sdp)) return false
+        closeLink(link, 'the other side came back with another certificate')
+        return true
+      },
+      warn: (what, error) => console.warn(`centram: ${what}`, error),
+    })
+    const link: Link = { name, pc, negotiation, everConnected: false, giveUp: undefined }
     links.set(name, link)
     connect(link)
   }
 
   function connect(link: Link): void {
-    const { pc, name } = link
-    pc.onnegotiationneeded = () => void offer(link)
+    const { pc, name, negotiation } = link
+    pc.onnegotiationneeded = negotiation.needed
     pc.onicecandidate = ({ candidate }) => {
       if (!candidate) return
       const { candidate: text, sdpMid, sdpMLineIndex } = candidate
-      tell({
-        type: 'signal',
-        link: name,
-        signal: { kind: 'candidate', candidate: text, mid: sdpMid, line: sdpMLineIndex },
-      })
+      tellSignal(name, { kind: 'candidate', candidate: text, mid: sdpMid, line: sdpMLineIndex })
     }
     pc.onconnectionstatechange = () => followState(link)
     tell({ type: 'state', link: name, state: 'connecting' })
@@ -78,7 +99,7 @@ export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): 
 
   /** A channel can be transferred only in the task that made it, before anything arrived on it. */
   function handOver(name: string, channel: RTCDataChannel): void {
-    if (!options.relay) {
+    if (!options.channelsOnPage) {
       try {
         tell({ type: 'channel', link: name, via: channel }, [channel])
         return
@@ -88,61 +109,6 @@ export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): 
     }
     const via = relayChannel(channel)
     tell({ type: 'channel', link: name, via }, [via])
-  }
-
-  async function offer(link: Link): Promise<void> {
-    // To begin is the impolite side's part; the polite one offers only once they know each other.
-    if (link.polite && !link.pc.remoteDescription) return
-    try {
-      link.makingOffer = true
-      await link.pc.setLocalDescription()
-      sendDescription(link)
-    } catch (error) {
-      if (links.get(link.name) === link) console.warn('centram: no offer could be made', error)
-    } finally {
-      link.makingOffer = false
-    }
-  }
-
-  function sendDescription(link: Link): void {
-    const description = link.pc.localDescription
-    if (!description || links.get(link.name) !== link) return
-    const { type, sdp } = description
-    tell({ type: 'signal', link: link.name, signal: { kind: 'description', type, sdp } })
-  }
-
-  async function takeSignal(link: Link, signal: Signal): Promise<void> {
-    if (links.get(link.name) !== link) return
-    try {
-      if (signal.kind === 'description') await takeDescription(link, signal)
-      else {
-        const { candidate, mid, line } = signal
-        await link.pc.addIceCandidate({ candidate, sdpMid: mid, sdpMLineIndex: line })
-      }
-    } catch (error) {
-      // Candidates of an offer that was ignored fit nothing here; anything else is worth a word for whoever looks.
-      link.settingAnswer = false
-      if (!link.ignoringOffer && links.get(link.name) === link) console.warn('centram: a signal was not used', error)
-    }
-  }
-
-  async function takeDescription(link: Link, description: Description): Promise<void> {
-    const { pc } = link
-    if (isOfAnotherCertificate(pc, description.sdp)) {
-      closeLink(link, 'the other side came back with another certificate')
-      return
-    }
-    if (description.type === 'answer' && pc.signalingState !== 'have-local-offer') return
-    const readyForOffer = !link.makingOffer && (pc.signalingState === 'stable' || link.settingAnswer)
-    link.ignoringOffer = !link.polite && description.type === 'offer' && !readyForOffer
-    if (link.ignoringOffer) return
-    link.settingAnswer = description.type === 'answer'
-    // In a glare this rolls the polite side's own offer back.
-    await pc.setRemoteDescription({ type: description.type, sdp: description.sdp })
-    link.settingAnswer = false
-    if (description.type !== 'offer') return
-    await pc.setLocalDescription()
-    sendDescription(link)
   }
 
   function followState(link: Link): void {
@@ -156,7 +122,7 @@ export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): 
       case 'failed':
         tell({ type: 'state', link: link.name, state: 'interrupted' })
         waitBeforeGivingUp(link)
-        if (link.pc.connectionState === 'failed') restartIce(link)
+        if (link.pc.connectionState === 'failed') link.negotiation.restart()
         return
       case 'closed':
         closeLink(link, 'the connection was closed')
@@ -178,12 +144,15 @@ export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): 
     }
     link.everConnected = true
     tell({ type: 'state', link: name, state: 'open' })
+    void tellPath(link)
+    // The agent may change to a better pair at any time; not every browser tells.
+    const ice = pc.sctp?.transport.iceTransport
+    if (ice) ice.onselectedcandidatepairchange = () => void tellPath(link)
   }
 
-  function restartIce(link: Link): void {
-    // An offer that was never answered may have been lost on its way: the same one again is what helps.
-    if (link.pc.signalingState === 'have-local-offer') sendDescription(link)
-    else link.pc.restartIce()
+  async function tellPath(link: Link): Promise<void> {
+    const path = await readPath(link.pc).catch(() => null)
+    if (path && links.get(link.name) === link) tell({ type: 'path', link: link.name, path })
   }
 
   function waitBeforeGivingUp(link: Link): void {
@@ -199,6 +168,7 @@ export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): 
 
   function dispose(link: Link): void {
     clearTimeout(link.giveUp)
+    link.negotiation.stop()
     link.pc.onnegotiationneeded = null
     link.pc.onicecandidate = null
     link.pc.onconnectionstatechange = null
@@ -213,11 +183,15 @@ export function createRtcHost(port: MessagePort, options: RtcHostOptions = {}): 
   }
 
   port.onmessage = ({ data }: MessageEvent<ToPage>) => {
+    if (data.type === 'servers') {
+      useServers(data)
+      return
+    }
     const link = links.get(data.link)
     if (data.type === 'open') openLink(data.link, data.options.polite)
     else if (!link) return
-    else if (data.type === 'signal') link.queue = link.queue.then(() => takeSignal(link, data.signal))
-    else if (data.type === 'restart-ice') restartIce(link)
+    else if (data.type === 'signal') link.negotiation.take(data.signal)
+    else if (data.type === 'restart-ice') link.negotiation.restart()
     else {
       links.delete(link.name)
       dispose(link)

@@ -18,11 +18,13 @@ export async function readSettings(): Promise<NodeSettings> {
   const served = await fetchServerModels(new URL('api/models', page))
   const models = served?.length ? served : [BUILT_IN]
   const invite = page.hash.slice(1)
+  const ways = page.searchParams.getAll('broker').map((url) => ({ kind: 'broker' as const, url }))
   return {
     pageUrl: new URL('./', page).href,
     catalogue: joinCatalogues(models),
     ...(served && { serverUrl: new URL('signal', page).href.replace(/^http/, 'ws') }),
     ...(invite && { invite }),
+    ...(ways.length > 0 && { ways }),
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { css, html, LitElement } from 'lit'
 import { baseStyles } from './base-styles.ts'
+import { uiWords } from './words/ui-words.ts'
 
 export class ConfirmButton extends LitElement {
   static override properties = {
@@ -33,6 +34,7 @@ export class ConfirmButton extends LitElement {
   /** What it is done to, for those who hear the button without its surroundings. */
   declare what: string
   declare question: string
+  /** Where absent, simply yes and no. */
   declare yes: string
   declare no: string
   declare asking: boolean
@@ -42,8 +44,8 @@ export class ConfirmButton extends LitElement {
     this.label = ''
     this.what = ''
     this.question = ''
-    this.yes = 'Yes'
-    this.no = 'No'
+    this.yes = ''
+    this.no = ''
     this.asking = false
   }
 
@@ -57,6 +59,7 @@ export class ConfirmButton extends LitElement {
         ${this.label}
       </button>`
     }
+    const words = uiWords().confirm
     return html`<span
       class="row"
       role="group"
@@ -64,8 +67,8 @@ export class ConfirmButton extends LitElement {
       @keydown=${(event: KeyboardEvent) => this.key(event)}
     >
       <span>${this.question}</span>
-      <button class="plain yes" @click=${() => this.confirm()}>${this.yes}</button>
-      <button class="plain no" @click=${() => this.ask(false)}>${this.no}</button>
+      <button class="plain yes" @click=${() => this.confirm()}>${this.yes || words.yes}</button>
+      <button class="plain no" @click=${() => this.ask(false)}>${this.no || words.no}</button>
     </span>`
   }
 

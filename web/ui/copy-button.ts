@@ -3,6 +3,7 @@
 import { css, html, LitElement } from 'lit'
 import { baseStyles } from './base-styles.ts'
 import { icons } from './icons.ts'
+import { uiWords } from './words/ui-words.ts'
 
 const SHOWN_MS = 2000
 
@@ -29,14 +30,15 @@ export class CopyButton extends LitElement {
   constructor() {
     super()
     this.text = ''
-    this.label = 'Copy'
+    this.label = ''
     this.copied = 'no'
   }
 
   override render() {
-    const words = { no: this.label, yes: 'Copied', failed: 'Select the text to copy it' }
+    const words = uiWords().copy
+    const shown = { no: this.label || words.copy, yes: words.copied, failed: words.failed }
     return html`<button class="plain" @click=${() => this.copy()}>
-      ${icons.copy}<span aria-live="polite">${words[this.copied]}</span>
+      ${icons.copy}<span aria-live="polite">${shown[this.copied]}</span>
     </button>`
   }
 

@@ -1,4 +1,16 @@
-// Figures as people read them, always with their unit.
+// Figures as people read them, always with their unit, in the language of the page.
+
+import { locale } from './language.ts'
+import { uiWords } from './words/ui-words.ts'
+
+/** A number with exactly, or with at most, so many digits after the point. */
+function digits(value: number, most: number, least = most): string {
+  return value.toLocaleString(locale(), {
+    maximumFractionDigits: most,
+    minimumFractionDigits: least,
+    useGrouping: false,
+  })
+}
 
 /** 1 kB = 1000 bytes, as disks and downloads are sold. */
 export function formatBytes(bytes: number): string {
@@ -11,25 +23,26 @@ export function formatBytes(bytes: number): string {
     value /= 1000
     unit = next
   }
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`
+  return `${digits(value, value < 10 ? 1 : 0)} ${unit}`
 }
 
 export function formatMs(ms: number): string {
-  if (ms >= 1000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
-  return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
+  if (ms >= 1000) return `${digits(ms / 1000, ms < 10_000 ? 1 : 0)} s`
+  return `${digits(ms, ms < 10 ? 1 : 0)} ms`
 }
 
 export function formatRate(msPerToken: number): string {
   const rate = msPerToken > 0 ? 1000 / msPerToken : 0
-  return `${rate < 100 ? rate.toFixed(1) : Math.round(rate)} tokens/s`
+  return uiWords().format.tokensPerSecond(digits(rate, rate < 100 ? 1 : 0))
 }
 
 export function formatTimeLeft(seconds: number | null): string {
-  if (seconds === null || !Number.isFinite(seconds)) return 'working out the time left'
-  if (seconds < 1) return 'a moment left'
-  if (seconds < 90) return `${Math.ceil(seconds)} s left`
-  if (seconds < 5400) return `${Math.ceil(seconds / 60)} min left`
-  return `${(seconds / 3600).toFixed(1)} h left`
+  const words = uiWords().format
+  if (seconds === null || !Number.isFinite(seconds)) return words.workingOut
+  if (seconds < 1) return words.aMoment
+  if (seconds < 90) return words.left(`${Math.ceil(seconds)} s`)
+  if (seconds < 5400) return words.left(`${Math.ceil(seconds / 60)} min`)
+  return words.left(`${digits(seconds / 3600, 1)} h`)
 }
 
 export function formatPercent(fraction: number): string {
@@ -43,7 +56,8 @@ export function formatId(id: string): string {
 
 /** Layers of `[first, last)` as people count them, from 1, ends included. */
 export function formatLayers(range: { readonly first: number; readonly last: number }): string {
-  return range.last - range.first === 1 ? `layer ${range.last}` : `layers ${range.first + 1}–${range.last}`
+  const words = uiWords().format
+  return range.last - range.first === 1 ? words.layer(range.last) : words.layers(range.first + 1, range.last)
 }
 
 export function countOf(count: number, one: string, many = `${one}s`): string {
@@ -52,17 +66,19 @@ export function countOf(count: number, one: string, many = `${one}s`): string {
 
 /** 1,234,567. */
 export function formatCount(count: number): string {
-  return count.toLocaleString('en')
+  return count.toLocaleString(locale())
 }
 
 /** A figure of a measured or chosen quantity: four digits at most, tiny ones by powers of ten. */
 export function formatNumber(value: number): string {
-  if (value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6)) return String(Number(value.toPrecision(4)))
-  const [digits = '', power = ''] = Number(value.toPrecision(3)).toExponential().split('e')
-  return `${digits} × 10${String(Number(power)).replace(/./g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)] ?? '⁻')}`
+  if (value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6))
+    return digits(Number(value.toPrecision(4)), 20, 0)
+  const [mantissa = '', power = ''] = Number(value.toPrecision(3)).toExponential().split('e')
+  const raised = String(Number(power)).replace(/./g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)] ?? '⁻')
+  return `${digits(Number(mantissa), 20, 0)} × 10${raised}`
 }
 
-/** A day as people of any country read it: 23 Nov 2026. */
+/** A day as people read it: 23 Nov 2026. */
 export function formatDay(milliseconds: number): string {
-  return new Date(milliseconds).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
+  return new Date(milliseconds).toLocaleDateString(locale(), { day: 'numeric', month: 'short', year: 'numeric' })
 }

@@ -3,16 +3,17 @@
 import { css, html, LitElement, nothing } from 'lit'
 import type { GpuState, NodeState } from '../../worker/node/api.ts'
 import { baseStyles } from './base-styles.ts'
+import { renderGpuProblem } from './error-words.ts'
 import { formatBytes } from './format.ts'
+import { uiWords } from './words/ui-words.ts'
 
 export function gpuTitle(gpu: GpuState): string {
-  if (gpu.kind === 'starting') return 'asking the browser for a GPU'
-  if (gpu.kind === 'none') return 'no GPU in use'
+  const words = uiWords().gpu
+  if (gpu.kind === 'starting') return words.starting
+  if (gpu.kind === 'none') return words.none
   if (gpu.description) return gpu.description
-  const words = [gpu.vendor, gpu.architecture].filter(Boolean)
-  return (
-    words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(' ') || 'a GPU the browser does not name'
-  )
+  const names = [gpu.vendor, gpu.architecture].filter(Boolean)
+  return names.map((name) => name.charAt(0).toUpperCase() + name.slice(1)).join(' ') || words.unnamed
 }
 
 export class GpuCard extends LitElement {
@@ -63,30 +64,28 @@ export class GpuCard extends LitElement {
 
   override render() {
     const gpu = this.state?.gpu
+    const words = uiWords().gpu
     if (!gpu) return nothing
     if (gpu.kind === 'none') {
       return html`<div class="problem ${gpu.reason}" role="note">
-        <p>${gpu.message}</p>
-        <p>${gpu.remedy}</p>
-        <p class="soft">Until then this is a light node: it chats with models that other nodes of its room hold.</p>
+        ${renderGpuProblem(gpu)}
+        <p class="soft">${words.light}</p>
       </div>`
     }
     if (gpu.kind === 'starting') return html`<span>${gpuTitle(gpu)}</span>`
     return html`<dl>
-      <dt>Adapter</dt>
-      <dd>
-        ${gpuTitle(gpu)}${gpu.software ? html` <span class="soft">(software, on the CPU: expect it to be slow)</span>` : nothing}
-      </dd>
-      <dt>Offers</dt>
-      <dd class="tabular">${formatBytes(gpu.budgetBytes)} for weights and caches</dd>
-      <dt>Reads weights</dt>
+      <dt>${words.adapter}</dt>
+      <dd>${gpuTitle(gpu)}${gpu.software ? html` <span class="soft">${words.software}</span>` : nothing}</dd>
+      <dt>${words.offers}</dt>
+      <dd class="tabular">${words.forWeights(formatBytes(gpu.budgetBytes))}</dd>
+      <dt>${words.reads}</dt>
       <dd class="tabular">
-        ${gpu.bytesPerSecond > 0 ? html`${formatBytes(gpu.bytesPerSecond)}/s, measured` : 'not measured yet'}
+        ${gpu.bytesPerSecond > 0 ? words.measured(`${formatBytes(gpu.bytesPerSecond)}/s`) : words.notMeasured}
       </dd>
-      <dt>Largest buffer</dt>
+      <dt>${words.largestBuffer}</dt>
       <dd class="tabular">${formatBytes(gpu.maxBufferBytes)}</dd>
-      <dt>Features</dt>
-      <dd class="small mono">${gpu.features.length > 0 ? gpu.features.join(', ') : 'none beyond the basics'}</dd>
+      <dt>${words.features}</dt>
+      <dd class="small mono">${gpu.features.length > 0 ? gpu.features.join(', ') : words.basics}</dd>
     </dl>`
   }
 }

@@ -2,7 +2,8 @@
 
 import { html, svg } from 'lit'
 
-function icon(paths: ReturnType<typeof svg>) {
+/** One icon from its strokes. */
+export function icon(paths: ReturnType<typeof svg>) {
   return html`<svg
     width="22"
     height="22"
@@ -25,6 +26,9 @@ export const icons = {
   ),
   lab: icon(
     svg`<path d="M9.5 4h5M10.5 4v5.5L5.6 17.8A1.5 1.5 0 0 0 6.9 20h10.2a1.5 1.5 0 0 0 1.3-2.2L13.5 9.5V4M7.6 14.5h8.8"/>`,
+  ),
+  wallet: icon(
+    svg`<path d="M18 8V6.5A1.5 1.5 0 0 0 16.5 5h-10A2.5 2.5 0 0 0 4 7.5v9A2.5 2.5 0 0 0 6.5 19h12a1.5 1.5 0 0 0 1.5-1.5v-8A1.5 1.5 0 0 0 18.5 8H5"/><circle cx="16.2" cy="13.5" r="1" fill="currentColor"/>`,
   ),
   node: icon(
     svg`<circle cx="6" cy="12" r="2.5"/><circle cx="18" cy="6" r="2.5"/><circle cx="18" cy="18" r="2.5"/><path d="m8.3 10.9 7.4-3.8M8.3 13.1l7.4 3.8"/>`,

@@ -3,13 +3,14 @@
 
 import { css, html, LitElement, nothing, type PropertyValues } from 'lit'
 import { classMap } from 'lit/directives/class-map.js'
-import { styleMap } from 'lit/directives/style-map.js'
 import type { NodeState, Placement, Stage, StepTiming } from '../../worker/node/api.ts'
 import { baseStyles } from './base-styles.ts'
-import { countOf, formatLayers, formatMs, formatPercent, formatRate } from './format.ts'
+import { formatLayers, formatMs, formatPercent, formatRate } from './format.ts'
 import { nodeColour } from './node-colours.ts'
 import { joinNames, nodeName } from './node-names.ts'
 import { shownPlacement } from './shown-placement.ts'
+import { styled } from './styled.ts'
+import { uiWords } from './words/ui-words.ts'
 
 /** A light slower than this would seem stuck; faster ones run as fast as the tokens come. */
 const LONGEST_RUN_MS = 1500
@@ -116,6 +117,9 @@ export class LayerRibbon extends LitElement {
         height: 32px;
         border-radius: 4px;
       }
+      .will {
+        margin-top: 12px;
+      }
       @media (prefers-reduced-motion: reduce) {
         .loaded {
           transition: none;
@@ -166,29 +170,27 @@ export class LayerRibbon extends LitElement {
 
   private renderEmpty() {
     return html`<div class="empty"></div>
-      <p class="soft small" style="margin-top: 12px">
-        The layers of the model in use will stand here, each stretch in the colour of the node that holds it. Load a
-        model to see them.
-      </p>`
+      <p class="soft small will">${uiWords().ribbon.empty}</p>`
   }
 
   /** Whose model it is that this node only lends layers to. */
   private renderOwner(state: NodeState) {
     const [held] = state.held
     if (!held) return nothing
-    return html`<li class="total soft">${nodeName(state, held.ownerId)} answers with ${held.title}</li>`
+    return html`<li class="total soft">${uiWords().ribbon.answersWith(nodeName(state, held.ownerId), held.title)}</li>`
   }
 
   private renderCaption(stage: Stage, index: number, placement: Placement, timing: StepTiming | null) {
     if (!this.state) return nothing
     const compute = timing?.computeMs[index]
+    const words = uiWords().ribbon
     const status =
       stage.status === 'lost'
-        ? html`<span class="loss">left</span>`
+        ? html`<span class="loss">${words.left}</span>`
         : stage.status === 'loading'
-          ? html`<span class="figure">loading ${formatPercent(stage.progress)}</span>`
+          ? html`<span class="figure">${words.loading(formatPercent(stage.progress))}</span>`
           : stage.status === 'waiting'
-            ? html`<span>waiting</span>`
+            ? html`<span>${words.status.waiting}</span>`
             : compute === undefined
               ? nothing
               : html`<span class="figure">${formatMs(compute)}</span>`
@@ -196,14 +198,14 @@ export class LayerRibbon extends LitElement {
     const hop = timing && placement.stages.length > 1 ? timing.networkMs / placement.stages.length : undefined
     return html`
       <li>
-        <span class="dot" style=${styleMap({ '--colour': nodeColour(stage.nodeId) })}></span
+        <span class="dot" ${styled({ '--colour': nodeColour(stage.nodeId) })}></span
         >${nodeName(this.state, stage.nodeId)}
         <span class="soft">${formatLayers(stage.range)}</span>
         ${status}
       </li>
       ${
         index < placement.stages.length - 1
-          ? html`<li class="soft figure" title="Average time of one hop over the wire">
+          ? html`<li class="soft figure" title=${words.hop}>
               <span aria-hidden="true">→</span> ${hop === undefined ? nothing : formatMs(hop)}
             </li>`
           : nothing
@@ -212,11 +214,12 @@ export class LayerRibbon extends LitElement {
   }
 
   private describe(state: NodeState, placement: Placement): string {
-    const parts = placement.stages.map(
-      (stage) => `${formatLayers(stage.range)} on ${nodeName(state, stage.nodeId)}, ${stage.status}`,
+    const words = uiWords().ribbon
+    const parts = placement.stages.map((stage) =>
+      words.stretch(formatLayers(stage.range), nodeName(state, stage.nodeId), words.status[stage.status]),
     )
     const names = [...new Set(placement.stages.map((stage) => nodeName(state, stage.nodeId)))]
-    return `${countOf(placement.layers, 'layer')} over ${joinNames(names)}: ${parts.join('; ')}`
+    return words.band(placement.layers, joinNames(names), parts.join('; '))
   }
 
   override updated(changed: PropertyValues<this>): void {
@@ -240,11 +243,11 @@ function renderStretch(stage: Stage) {
   const layers = stage.range.last - stage.range.first
   return html`<div
     class=${classMap({ stretch: true, [stage.status]: true })}
-    style=${styleMap({ 'flex-grow': String(layers), '--colour': nodeColour(stage.nodeId), '--layers': String(layers) })}
+    ${styled({ 'flex-grow': String(layers), '--colour': nodeColour(stage.nodeId), '--layers': String(layers) })}
   >
     ${
       stage.status === 'loading'
-        ? html`<div class="loaded" style=${styleMap({ width: `${stage.progress * 100}%` })}></div>`
+        ? html`<div class="loaded" ${styled({ width: `${stage.progress * 100}%` })}></div>`
         : nothing
     }
   </div>`
@@ -252,9 +255,12 @@ function renderStretch(stage: Stage) {
 
 function renderTotal(placement: Placement, timing: StepTiming) {
   const compute = timing.computeMs.reduce((sum, ms) => sum + ms, 0)
+  const words = uiWords().ribbon
   return html`<li class="total soft">
-    compute ${formatMs(compute)}${placement.stages.length > 1 ? html` · wire ${formatMs(timing.networkMs)}` : nothing} ·
-    ${formatRate(timing.totalMs)}
+    ${words.compute(formatMs(compute))}${
+      placement.stages.length > 1 ? html` · ${words.wire(formatMs(timing.networkMs))}` : nothing
+    }
+    · ${formatRate(timing.totalMs)}
   </li>`
 }
 

@@ -2,6 +2,7 @@
 
 import type { ModelState, NodeState } from '../../worker/node/api.ts'
 import { joinNames, nodeName } from './node-names.ts'
+import { uiWords } from './words/ui-words.ts'
 
 /** Every model of the node, then those that only peers hold. */
 export function listModels(state: NodeState): readonly ModelState[] {
@@ -55,19 +56,15 @@ export function isAtHand(model: ModelState): boolean {
 
 /** One line on where a model stands. */
 export function describeModel(state: NodeState, model: ModelState): string {
+  const words = uiWords().models
   const holders = holdersOf(state, model.id)
-  if (model.status === 'ready') return 'in use'
-  if (model.status === 'fetching') return 'downloading'
-  if (model.status === 'loading') return 'loading'
-  if (holders.length > 0) return `${joinNames(holders)} ${holders.length === 1 ? 'answers' : 'answer'} with it`
-  if (model.origin === 'built-in') return 'comes with the page'
-  if (isAtHand(model)) return 'stored in this browser'
-  if (isPartlyStored(model)) return 'partly downloaded'
-  return {
-    server: 'on this server',
-    catalogue: 'from Hugging Face',
-    url: 'from its address',
-    file: 'from your file',
-    peer: '',
-  }[model.origin]
+  if (state.engine?.modelId === model.id) return words.inUseBy[state.engine.engine]
+  if (model.status === 'ready') return words.inUse
+  if (model.status === 'fetching') return words.downloading
+  if (model.status === 'loading') return words.loading
+  if (holders.length > 0) return words.answers(joinNames(holders), holders.length === 1)
+  if (model.origin === 'built-in') return words.builtIn
+  if (isAtHand(model)) return words.stored
+  if (isPartlyStored(model)) return words.partly
+  return words.origin[model.origin]
 }

@@ -2,12 +2,14 @@
 
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import { errorMessage } from '#core/errors.ts'
+import type { EngineName } from '../../worker/node/engine-api.ts'
 import type { LoadOptions, ModelEstimate, ModelInput, ModelState, NodeApi, NodeState } from '../../worker/node/api.ts'
 import { baseStyles } from './base-styles.ts'
-import { countOf, formatBytes } from './format.ts'
+import { problemOf, renderProblem, type Problem } from './error-words.ts'
+import { formatBytes } from './format.ts'
 import { canAnswer, describeModel, isAtHand, isPartlyStored, listModels } from './model-choice.ts'
 import './progress-bar.ts'
+import { uiWords } from './words/ui-words.ts'
 
 export class ModelList extends LitElement {
   static readonly tag = 'model-list'
@@ -92,7 +94,7 @@ export class ModelList extends LitElement {
   declare selected: string
   declare opened: string
   declare estimate: ModelEstimate | null
-  declare problem: string
+  declare problem: Problem | null
   declare url: string
   declare adding: boolean
 
@@ -103,13 +105,14 @@ export class ModelList extends LitElement {
     this.selected = ''
     this.opened = ''
     this.estimate = null
-    this.problem = ''
+    this.problem = null
     this.url = ''
     this.adding = false
   }
 
   override render() {
     const state = this.state
+    const words = uiWords().models
     if (!state) return nothing
     return html`
       <ul>
@@ -123,34 +126,29 @@ export class ModelList extends LitElement {
         <input
           type="text"
           inputmode="url"
-          aria-label="Address of a model"
-          placeholder="https://… address of a .gguf or .safetensors"
+          aria-label=${words.address}
+          placeholder=${words.addressHint}
           .value=${this.url}
           @input=${(event: Event) => (this.url = (event.target as HTMLInputElement).value)}
         />
-        <button ?disabled=${this.adding || this.url.trim() === ''}>Add</button>
-        <button type="button" ?disabled=${this.adding} @click=${() => this.pickFiles()}>Choose a file</button>
+        <button ?disabled=${this.adding || this.url.trim() === ''}>${words.add}</button>
+        <button type="button" ?disabled=${this.adding} @click=${() => this.pickFiles()}>${words.chooseFile}</button>
         <input
           type="file"
           multiple
           accept=".gguf,.safetensors,.json,.txt,.jinja"
-          aria-label="Model files"
+          aria-label=${words.files}
           @change=${(event: Event) => this.addFiles(event)}
         />
       </form>
-      <p class="hint small soft">
-        ${
-          this.adding
-            ? 'Reading the model’s headers…'
-            : 'You can also drop a .gguf, or the files of a Hugging Face folder, anywhere on this page.'
-        }
-      </p>
-      ${this.problem ? html`<p class="loss" role="alert">${this.problem}</p>` : nothing}
+      <p class="hint small soft">${this.adding ? words.reading : words.dropHint}</p>
+      ${this.problem ? html`<p class="loss" role="alert">${renderProblem(this.problem)}</p>` : nothing}
     `
   }
 
   private renderModel(state: NodeState, model: ModelState) {
     const busy = model.status === 'fetching' || model.status === 'loading'
+    const words = uiWords().models
     return html`<li class="model" data-model=${model.id}>
       <div class="head">
         <div class="name">
@@ -159,45 +157,48 @@ export class ModelList extends LitElement {
             ${model.sizeBytes > 0 ? html`<span class="figure">${formatBytes(model.sizeBytes)}</span> · ` : nothing}${describeModel(
               state,
               model,
-            )}${model.config ? ` · ${countOf(model.config.layers, 'layer')}` : ''}${model.licence ? ` · ${model.licence}` : ''}
+            )}${model.config ? ` · ${words.layers(model.config.layers)}` : ''}${model.licence ? ` · ${model.licence}` : ''}
           </p>
+          ${renderTraffic(state, model)}
         </div>
         <div class="actions">${this.renderActions(state, model, busy)}</div>
       </div>
       ${
         busy
           ? html`<progress-bar
-              label=${model.status === 'fetching' ? 'Downloading' : 'Loading'}
+              label=${model.status === 'fetching' ? words.downloadingBar : words.loadingBar}
               .value=${model.progress}
               .secondsLeft=${model.secondsLeft}
             ></progress-bar>`
           : nothing
       }
-      ${model.error ? html`<p class="loss small" role="alert">${model.error.message}</p>` : nothing}
+      ${model.error ? html`<p class="loss small" role="alert">${renderProblem(model.error)}</p>` : nothing}
       ${this.opened === model.id && !busy ? this.renderEstimate(state, model) : nothing}
     </li>`
   }
 
   private renderActions(state: NodeState, model: ModelState, busy: boolean) {
-    if (busy) return html`<button @click=${() => this.act((api) => api.cancelLoad(model.id))}>Pause</button>`
+    const words = uiWords().models
+    if (busy) return html`<button @click=${() => this.act((api) => api.cancelLoad(model.id))}>${words.pause}</button>`
     const use = html`<button
       class=${this.selected === model.id ? '' : 'primary'}
       ?disabled=${this.selected === model.id}
       @click=${() => this.choose(model.id)}
     >
-      ${this.selected === model.id ? 'Chosen' : 'Chat'}
+      ${this.selected === model.id ? words.chosen : words.chat}
     </button>`
-    const verb = isAtHand(model) || model.origin === 'file' ? 'Load' : isPartlyStored(model) ? 'Go on with' : 'Get'
+    const goesOn = !isAtHand(model) && model.origin !== 'file' && isPartlyStored(model)
+    const verb = isAtHand(model) || model.origin === 'file' ? words.load : goesOn ? words.goOnWith : words.get
     const stored = isPartlyStored(model) && model.origin !== 'built-in' && model.origin !== 'file'
     return html`
       ${
         stored || model.status === 'ready'
           ? html`<button
               class="plain"
-              aria-label="${stored ? 'Delete' : 'Unload'} ${model.title}"
+              aria-label=${words.verbOn(stored ? words.delete : words.unload, model.title)}
               @click=${() => this.discard(model)}
             >
-              ${stored ? 'Delete' : 'Unload'}
+              ${stored ? words.delete : words.unload}
             </button>`
           : nothing
       }
@@ -205,12 +206,12 @@ export class ModelList extends LitElement {
         canAnswer(state, model)
           ? use
           : html`<button
-              ?disabled=${state.gpu.kind !== 'ready'}
-              aria-label="${verb} ${model.title}"
+              ?disabled=${state.gpu.kind === 'starting'}
+              aria-label=${words.verbOn(verb, model.title)}
               aria-expanded=${this.opened === model.id}
               @click=${() => this.open(model.id)}
             >
-              ${verb === 'Go on with' ? 'Go on' : verb}
+              ${goesOn ? words.goOn : verb}
             </button>`
       }
     `
@@ -218,7 +219,9 @@ export class ModelList extends LitElement {
 
   private renderEstimate(state: NodeState, model: ModelState) {
     const estimate = this.estimate
-    if (!estimate) return html`<p class="detail small soft">Reading how much it takes…</p>`
+    const words = uiWords().models
+    if (!estimate) return html`<p class="detail small soft">${words.measuring}</p>`
+    if (state.gpu.kind !== 'ready') return this.renderProcessor(model, estimate)
     const helpers = state.peers.filter((peer) => peer.link === 'open' && !peer.light).length
     const free = estimate.freeStorageBytes
     const short = free !== undefined && estimate.storeBytes > free
@@ -226,27 +229,63 @@ export class ModelList extends LitElement {
       <p>
         ${
           estimate.fetchBytes > 0
-            ? html`Downloads <strong class="figure">${formatBytes(estimate.fetchBytes)}</strong>, keeps
-                <span class="figure">${formatBytes(estimate.storeBytes)}</span> in this
-                browser${free === undefined ? '' : html` (<span class="figure">${formatBytes(free)}</span> free)`},`
-            : 'Nothing to download;'
+            ? html`${words.downloads} <strong class="figure">${formatBytes(estimate.fetchBytes)}</strong>,
+                ${words.keeps}
+                <span class="figure">${formatBytes(estimate.storeBytes)}</span>
+                ${words.inBrowser}${
+                  free === undefined ? '' : html` (<span class="figure">${formatBytes(free)}</span> ${words.free})`
+                },`
+            : words.nothingToFetch
         }
-        takes <strong class="figure">${formatBytes(estimate.gpuBytes)}</strong> of GPU memory in
-        all${helpers > 0 ? html`, spread over ${countOf(helpers + 1, 'node')}` : nothing}.
+        ${words.takes} <strong class="figure">${formatBytes(estimate.gpuBytes)}</strong>
+        ${words.ofGpu}${helpers > 0 ? words.spreadOver(helpers + 1) : nothing}.
       </p>
-      ${short ? html`<p class="loss">This browser has not that much room for the page. Delete another model or free disk space.</p>` : nothing}
+      ${short ? html`<p class="loss">${words.short}</p>` : nothing}
       <div class="row">
         <button class="primary" ?disabled=${short} @click=${() => this.load(model.id, {})}>
-          ${estimate.fetchBytes > 0 ? `Download ${formatBytes(estimate.fetchBytes)} and load` : 'Load'}
+          ${estimate.fetchBytes > 0 ? words.downloadAndLoad(formatBytes(estimate.fetchBytes)) : words.load}
         </button>
         ${
           helpers > 0
             ? html`<button ?disabled=${short} @click=${() => this.load(model.id, { placement: 'solo' })}>
-                Keep it all in this tab
+                ${words.keepHere}
               </button>`
             : nothing
         }
-        <button class="plain" @click=${() => (this.opened = '')}>Not now</button>
+        ${estimate.engines.map(
+          (engine) =>
+            html`<button class="plain" ?disabled=${short} @click=${() => this.loadWith(model.id, engine)}>
+              ${words.runBy[engine]}
+            </button>`,
+        )}
+        <button class="plain" @click=${() => (this.opened = '')}>${words.notNow}</button>
+      </div>
+      ${estimate.engines.length > 0 ? html`<p class="small soft">${words.otherEngines(estimate.engines)}</p>` : nothing}
+    </div>`
+  }
+
+  /** What a device without a GPU can do with the model. */
+  private renderProcessor(model: ModelState, { engines, fetchBytes, storeBytes, freeStorageBytes }: ModelEstimate) {
+    const words = uiWords().models
+    const short = freeStorageBytes !== undefined && storeBytes > freeStorageBytes
+    return html`<div class="detail">
+      <p>
+        ${engines.length === 0 ? words.noProcessor : words.slowProcessor}
+        ${
+          fetchBytes > 0 && engines.length > 0
+            ? html`${words.downloads} <strong class="figure">${formatBytes(fetchBytes)}</strong>.`
+            : nothing
+        }
+      </p>
+      ${short ? html`<p class="loss">${words.short}</p>` : nothing}
+      <div class="row">
+        ${engines.map(
+          (engine) =>
+            html`<button class="primary" ?disabled=${short} @click=${() => this.loadWith(model.id, engine)}>
+              ${words.runBy[engine]}
+            </button>`,
+        )}
+        <button class="plain" @click=${() => (this.opened = '')}>${words.notNow}</button>
       </div>
     </div>`
   }
@@ -271,6 +310,12 @@ export class ModelList extends LitElement {
     this.choose(modelId)
     // Its failure is told by the model's own `error`, beside it.
     await this.api?.loadModel(modelId, options).catch(() => {})
+  }
+
+  private async loadWith(modelId: string, engine: EngineName): Promise<void> {
+    this.opened = ''
+    this.choose(modelId)
+    await this.api?.loadWithEngine(modelId, engine).catch(() => {})
   }
 
   private async discard(model: ModelState): Promise<void> {
@@ -308,7 +353,7 @@ export class ModelList extends LitElement {
       added = await api.addModel(input)
     })
     this.adding = false
-    if (added && this.state?.gpu.kind === 'ready') {
+    if (added) {
       this.opened = ''
       await this.open(added)
     }
@@ -316,13 +361,26 @@ export class ModelList extends LitElement {
 
   private async act(action: (api: NodeApi) => Promise<unknown>): Promise<void> {
     if (!this.api) return
-    this.problem = ''
+    this.problem = null
     try {
       await action(this.api)
     } catch (error) {
-      this.problem = errorMessage(error)
+      this.problem = problemOf(error)
     }
   }
+}
+
+/** Where its bytes came from and went since the tab was opened. */
+function renderTraffic({ sharing }: NodeState, { id }: ModelState) {
+  const words = uiWords().models
+  const bytes = sharing.models.find(({ modelId }) => modelId === id)
+  if (!bytes) return nothing
+  const parts = [
+    ...(bytes.fromPeers > 0 ? [words.fromPeers(formatBytes(bytes.fromPeers))] : []),
+    ...(bytes.fromOrigin > 0 ? [words.fromOrigin(formatBytes(bytes.fromOrigin))] : []),
+    ...(bytes.given > 0 ? [words.given(formatBytes(bytes.given))] : []),
+  ]
+  return html`<p class="small soft figure">${parts.join(' · ')}</p>`
 }
 
 customElements.define(ModelList.tag, ModelList)

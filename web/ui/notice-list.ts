@@ -3,7 +3,9 @@
 import { css, html, LitElement, nothing } from 'lit'
 import type { Notice } from '../../worker/node/api.ts'
 import { baseStyles } from './base-styles.ts'
+import { renderProblem } from './error-words.ts'
 import { icons } from './icons.ts'
+import { uiWords } from './words/ui-words.ts'
 
 export class NoticeList extends LitElement {
   static override properties = { notices: { attribute: false }, dismissed: { state: true } }
@@ -14,7 +16,7 @@ export class NoticeList extends LitElement {
       :host {
         display: block;
       }
-      li {
+      .notice {
         display: flex;
         align-items: flex-start;
         gap: var(--step);
@@ -24,7 +26,7 @@ export class NoticeList extends LitElement {
         font-size: var(--size-small);
         line-height: 1.6;
       }
-      li.error {
+      .error {
         background: var(--loss-wash);
         color: var(--loss);
       }
@@ -53,17 +55,18 @@ export class NoticeList extends LitElement {
   override render() {
     const shown = this.notices.filter((notice) => !this.dismissed.has(notice.id))
     if (shown.length === 0) return nothing
-    return html`<ul aria-label="Notices">
+    const words = uiWords().notices
+    return html`<section aria-label=${words.label}>
       ${shown.map(
         (notice) =>
-          html`<li class=${notice.level} role=${notice.level === 'error' ? 'alert' : 'status'}>
-            <p>${notice.message}</p>
-            <button class="plain" aria-label="Put this notice away" @click=${() => this.dismiss(notice.id)}>
+          html`<div class="notice ${notice.level}" role=${notice.level === 'error' ? 'alert' : 'status'}>
+            <p>${renderProblem(notice)}</p>
+            <button class="plain" aria-label=${words.dismiss} @click=${() => this.dismiss(notice.id)}>
               ${icons.close}
             </button>
-          </li>`,
+          </div>`,
       )}
-    </ul>`
+    </section>`
   }
 
   private dismiss(id: string): void {

@@ -7,6 +7,8 @@ export const pageStyles = css`
     display: block;
     height: 100%;
     overflow-y: auto;
+    /* What is hidden inside scrolls along, and does not make the document longer than the window. */
+    position: relative;
   }
   .page {
     max-width: 1180px;

@@ -1,9 +1,9 @@
 // How far something long has come, and how long it still takes.
 
 import { css, html, LitElement } from 'lit'
-import { styleMap } from 'lit/directives/style-map.js'
 import { baseStyles } from './base-styles.ts'
 import { formatPercent, formatTimeLeft } from './format.ts'
+import { styled } from './styled.ts'
 
 export class ProgressBar extends LitElement {
   static override properties = {
@@ -63,7 +63,7 @@ export class ProgressBar extends LitElement {
         aria-valuemax="100"
         aria-valuenow=${Math.floor(this.value * 100)}
       >
-        <div class="done" style=${styleMap({ width: `${this.value * 100}%` })}></div>
+        <div class="done" ${styled({ width: `${this.value * 100}%` })}></div>
       </div>
       <p class="figure">
         <span>${this.label} ${formatPercent(this.value)}</span

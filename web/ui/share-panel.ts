@@ -1,16 +1,16 @@
-// Inviting another device: a link to copy and the same as a QR code, and a field for a link one was given.
+// Inviting another device: a link to copy and the same as a QR code, a field for a link one was given, and devices nearby.
 
 import { css, html, LitElement, nothing } from 'lit'
-import { generate } from 'lean-qr'
-import { toSvgPath } from 'lean-qr/extras/svg'
 import type { NodeApi, NodeState } from '../../worker/node/api.ts'
-import { errorMessage } from '#core/errors.ts'
 import { baseStyles } from './base-styles.ts'
-import { countOf } from './format.ts'
+import { problemOf, renderProblem, type Problem } from './error-words.ts'
+import { renderQr } from './qr-code.ts'
+import { uiWords } from './words/ui-words.ts'
 import './copy-button.ts'
+import './meeting-points.ts'
+import './nearby-devices.ts'
 
 const LOCAL_HOST = /^(localhost|127\.|\[::1\]|.*\.localhost$)/
-const QUIET_ZONE = 4
 
 export class SharePanel extends LitElement {
   static override properties = {
@@ -25,7 +25,8 @@ export class SharePanel extends LitElement {
     baseStyles,
     css`
       :host {
-        display: block;
+        display: flex;
+        flex-direction: column;
       }
       .invite {
         display: grid;
@@ -58,6 +59,13 @@ export class SharePanel extends LitElement {
       .leave {
         margin-left: -8px;
       }
+      .more {
+        margin-top: 16px;
+      }
+      .first {
+        order: -1;
+        margin-bottom: 24px;
+      }
       .stack > * + * {
         margin-top: var(--step);
       }
@@ -71,7 +79,7 @@ export class SharePanel extends LitElement {
 
   declare api: NodeApi | null
   declare state: NodeState | null
-  declare problem: string
+  declare problem: Problem | null
   declare busy: boolean
   declare given: string
 
@@ -79,71 +87,66 @@ export class SharePanel extends LitElement {
     super()
     this.api = null
     this.state = null
-    this.problem = ''
+    this.problem = null
     this.busy = false
     this.given = ''
   }
 
   override render() {
     const room = this.state?.room
+    // Two people stand there with a device each: what they do comes first.
+    const pairing = this.state?.nearby.pairing ?? null
     return html`
       ${room ? this.renderInvite(room.invite) : this.renderStart()}
-      ${this.problem ? html`<p class="loss" role="alert">${this.problem}</p>` : nothing}
+      ${this.problem ? html`<p class="loss" role="alert">${renderProblem(this.problem)}</p>` : nothing}
+      <nearby-devices
+        class=${pairing === null ? 'more' : 'first'}
+        .api=${this.api}
+        .state=${this.state}
+      ></nearby-devices>
+      <meeting-points class="more" .api=${this.api} .state=${this.state}></meeting-points>
     `
   }
 
   private renderStart() {
-    const server = this.state?.server.state
+    const ways = this.state?.ways ?? []
+    const words = uiWords().share
+    const reachable = ways.some(({ state }) => state === 'open' || state === 'idle')
     return html`
       <div class="stack">
-        <p>
-          Share makes an invite link. Whoever opens it in another browser joins this tab, and the model’s layers are
-          spread over both.
-        </p>
-        <button
-          class="primary"
-          ?disabled=${this.busy || server !== 'open'}
-          @click=${() => this.act((api) => api.share())}
-        >
-          Make an invite link
+        <p>${words.what}</p>
+        <button class="primary" ?disabled=${this.busy || !reachable} @click=${() => this.act((api) => api.share())}>
+          ${words.make}
         </button>
         ${
-          server === 'open'
+          reachable
             ? nothing
-            : html`<p class="small soft">
-                The tabs find each other through the server, which cannot be reached at the moment.
-              </p>`
+            : html`<p class="small soft">${ways.length === 0 ? words.noServer : words.noneReachable}</p>`
         }
       </div>
       <form @submit=${(event: Event) => this.join(event)}>
         <input
-          aria-label="Invite link you were given"
-          placeholder="or paste a link you were given"
+          aria-label=${words.given}
+          placeholder=${words.paste}
           .value=${this.given}
           @input=${(event: Event) => (this.given = (event.target as HTMLInputElement).value)}
         />
-        <button ?disabled=${this.busy || this.given.trim() === ''}>Join</button>
+        <button ?disabled=${this.busy || this.given.trim() === ''}>${words.join}</button>
       </form>
     `
   }
 
   private renderInvite(invite: string) {
     const others = this.state?.peers.length ?? 0
+    const words = uiWords().share
     return html`
       <div class="invite">
         <div>
-          <p>
-            Open this link in another browser or scan the code.
-            ${
-              others > 0
-                ? html`${countOf(others, 'other node')} ${others === 1 ? 'is' : 'are'} in the room.`
-                : 'Nobody else is in the room yet.'
-            }
-          </p>
+          <p>${words.open} ${others > 0 ? words.others(others) : words.nobody}</p>
           <div class="link">
             <input
               readonly
-              aria-label="Invite link"
+              aria-label=${words.link}
               .value=${invite}
               @focus=${(event: Event) => (event.target as HTMLInputElement).select()}
             />
@@ -151,20 +154,17 @@ export class SharePanel extends LitElement {
           </div>
           ${this.renderReach(invite)}
           <button class="plain leave" ?disabled=${this.busy} @click=${() => this.act((api) => api.leave())}>
-            Leave the room
+            ${words.leave}
           </button>
         </div>
-        ${renderQr(invite)}
+        ${renderQr(invite, uiWords().share.code)}
       </div>
     `
   }
 
   private renderReach(invite: string) {
     if (!URL.canParse(invite) || !LOCAL_HOST.test(new URL(invite).host)) return nothing
-    return html`<p class="small soft">
-      This address exists on this computer only, so the link works for its other browsers and tabs. For another device,
-      serve the page over HTTPS under a name that device can reach, and share from there.
-    </p>`
+    return html`<p class="small soft">${uiWords().share.local}</p>`
   }
 
   private async join(event: Event): Promise<void> {
@@ -176,28 +176,15 @@ export class SharePanel extends LitElement {
   private async act(action: (api: NodeApi) => Promise<unknown>): Promise<void> {
     if (!this.api) return
     this.busy = true
-    this.problem = ''
+    this.problem = null
     try {
       await action(this.api)
     } catch (error) {
-      this.problem = errorMessage(error)
+      this.problem = problemOf(error)
     } finally {
       this.busy = false
     }
   }
-}
-
-function renderQr(text: string) {
-  const code = generate(text)
-  const size = code.size + 2 * QUIET_ZONE
-  return html`<svg
-    viewBox="${-QUIET_ZONE} ${-QUIET_ZONE} ${size} ${size}"
-    shape-rendering="crispEdges"
-    role="img"
-    aria-label="QR code of the invite link"
-  >
-    <path d=${toSvgPath(code)} fill="currentColor" />
-  </svg>`
 }
 
 customElements.define('share-panel', SharePanel)

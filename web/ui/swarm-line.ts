@@ -3,8 +3,9 @@
 import { css, html, LitElement, nothing } from 'lit'
 import type { HeldModel, NodeState } from '../../worker/node/api.ts'
 import { baseStyles } from './base-styles.ts'
-import { countOf, formatLayers, formatRate } from './format.ts'
+import { formatLayers, formatRate } from './format.ts'
 import { nodeName } from './node-names.ts'
+import { uiWords } from './words/ui-words.ts'
 
 export class SwarmLine extends LitElement {
   static override properties = { state: { attribute: false } }
@@ -36,7 +37,8 @@ export class SwarmLine extends LitElement {
 
   override render() {
     const state = this.state
-    if (!state) return html`<p role="status">starting this tab’s node…</p>`
+    const words = uiWords().swarm
+    if (!state) return html`<p role="status">${words.starting}</p>`
     const open = state.peers.filter((peer) => peer.link === 'open').length
     const joining = state.peers.filter((peer) => peer.link === 'connecting').length
     const broken = state.peers.filter((peer) => peer.link === 'interrupted').length
@@ -45,19 +47,19 @@ export class SwarmLine extends LitElement {
       .filter((stage) => stage.status === 'ready')
       .reduce((sum, stage) => sum + stage.range.last - stage.range.first, 0)
     return html`<p role="status" class="figure">
-      ${open === 0 ? 'only you' : html`you + ${countOf(open, 'node')}`}${
-        joining ? html` · ${joining} joining` : nothing
-      }${broken ? html` · <span class="loss">${broken} not answering</span>` : nothing}${
+      ${open === 0 ? words.onlyYou : words.youAnd(open)}${
+        joining ? html` · ${words.joining(joining)}` : nothing
+      }${broken ? html` · <span class="loss">${words.notAnswering(broken)}</span>` : nothing}${
         placement
-          ? html` · ${held} of ${placement.layers} layers held`
+          ? html` · ${words.held(held ?? 0, placement.layers)}`
           : lent[0]
             ? describeLent(state, lent[0])
             : nothing
       }${speed ? html` · ${formatRate(speed.totalMs)}` : nothing}${
         server.state === 'closed'
-          ? html` · <span class="loss">server unreachable</span>`
+          ? html` · <span class="loss">${words.serverAway}</span>`
           : server.state === 'connecting'
-            ? html` · finding the server`
+            ? html` · ${words.findingServer}`
             : nothing
       }
     </p>`
@@ -66,7 +68,7 @@ export class SwarmLine extends LitElement {
 
 function describeLent(state: NodeState, lent: HeldModel) {
   const mine = lent.stages.find((stage) => stage.nodeId === state.id)
-  return mine ? html` · ${formatLayers(mine.range)} held for ${nodeName(state, lent.ownerId)}` : nothing
+  return mine ? html` · ${uiWords().swarm.heldFor(formatLayers(mine.range), nodeName(state, lent.ownerId))}` : nothing
 }
 
 customElements.define('swarm-line', SwarmLine)

@@ -37,7 +37,9 @@ export type ErrorCode =
   | 'PEER_LEFT'
   | 'PEER_REFUSED'
   | 'NOT_OFFERED'
+  | 'PAYMENT_REFUSED'
   | 'KEY_REVOKED'
+  | 'QUARANTINED'
   | 'SERVER_UNREACHABLE'
   | 'NO_CAPACITY'
 

@@ -10,6 +10,10 @@ declare class TextDecoder {
   decode(input?: ArrayBufferView | ArrayBuffer, options?: { stream?: boolean }): string
 }
 
+/** Base64; characters are bytes. */
+declare function btoa(binary: string): string
+declare function atob(text: string): string
+
 interface AbortSignal {
   readonly aborted: boolean
   readonly reason: unknown

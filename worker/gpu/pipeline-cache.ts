@@ -80,8 +80,9 @@ export function createPipelineCache(device: GPUDevice, shaders: ShaderLibrary): 
   }
 
   return {
-    get(request) {
-      const text = request.parts.map((part) => (typeof part === 'string' ? shaders(part) : part.text)).join('\n')
+    async get(request) {
+      const parts = request.parts.map(async (part) => (typeof part === 'string' ? shaders(part) : part.text))
+      const text = (await Promise.all(parts)).join('\n')
       const key = JSON.stringify([request.entryPoint, request.constants, text])
       let found = pipelines.get(key)
       if (!found) {

@@ -8,10 +8,10 @@ export const MAX_STEP_COLUMNS = 128
 const HEADER_WORDS = 4
 
 export interface StepBuffer {
-  /** u32: first column's position, columns, two spare, then one token id per column. */
+  /** u32: first column's position, columns, where they begin in the step, a spare one, then one token id per column. */
   readonly buffer: GPUBuffer
-  /** Sets the next submitted step. `tokens` where the embedding runs here. */
-  write(step: { position: number; columns: number; tokens?: Uint32Array }): void
+  /** Sets the next submitted step. `first`: where these columns begin among all of it. `tokens` where the embedding runs here. */
+  write(step: { position: number; columns: number; first?: number; tokens?: Uint32Array }): void
   dispose(): void
 }
 
@@ -22,9 +22,10 @@ export async function createStepBuffer(gpu: GpuContext, columns = MAX_STEP_COLUM
   const buffer = await gpu.allocate('step', words.byteLength, usage)
   return {
     buffer,
-    write({ position, columns: running, tokens }) {
+    write({ position, columns: running, first = 0, tokens }) {
       words[0] = position
       words[1] = running
+      words[2] = first
       if (tokens) words.set(tokens.subarray(0, columns), HEADER_WORDS)
       gpu.device.queue.writeBuffer(buffer, 0, words, 0, HEADER_WORDS + (tokens?.length ?? 0))
     },

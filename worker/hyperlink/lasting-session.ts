@@ -1,12 +1,24 @@
-// The session that answers run on. It outlives its pipeline: when a node is lost in the middle of an answer, it takes a session
-// of the pipeline that was placed anew, replays what is in the cache, and repeats the step that failed. And it outlives an
-// answer: what the next prompt begins with is not computed again.
+// The session that answers run on. It outlives its pipeline's nodes: when one is lost in the middle of an answer, it waits until
+// others took over its layers, replays what is in the cache where that could not be rebuilt, and repeats the step that failed.
+// And it outlives an answer: what the next prompt begins with is not computed again.
 //
 // Every column of a replay runs in the kernel family and the prefill chunks of the first time, so the bits are those of an
 // answer that nothing happened to.
 
 import { CentramError, errorCode, type ErrorCode } from '#core/errors.ts'
-import { DECODE_COLUMNS, PREFILL_CHUNK, type OutputKind, type StepFamily } from '../model/shard.ts'
+import { DECODE_COLUMNS, type OutputKind, type ResultColumns } from '../model/shard.ts'
+import {
+  cutTo,
+  joined,
+  lengthOf,
+  lengthsOf,
+  pathOf,
+  restFrom,
+  sharedPath,
+  sharedWith,
+  type Stretch,
+  type StretchLength,
+} from './cache-path.ts'
 import type { PipelineSession, PipelineStep } from './pipeline-session.ts'
 
 export interface AnswerSession {
@@ -14,14 +26,22 @@ export interface AnswerSession {
   readonly contextLength: number
   /** Positions of the prompt that were in the cache already. */
   readonly kept: number
+  /** How the prompt is computed, what is in the cache already included. */
+  readonly path: readonly StretchLength[]
+  /** What is left to compute of the prompt, and of the tokens that the answer goes on from. */
+  readonly rest: readonly Stretch[]
   /** Bytes of hidden state handed on in this answer, replays included. */
   bytesSent(): number
   prefill(tokens: Uint32Array, output: OutputKind, onProgress?: (done: number) => void): Promise<PipelineStep>
-  decode(tokens: Uint32Array, output: OutputKind): Promise<PipelineStep>
+  decode(tokens: Uint32Array, output: OutputKind, results?: ResultColumns): Promise<PipelineStep>
+  /** Forgets every decoded position from `length` on. */
+  trim(length: number): void
 }
 
 export interface AnswerStart {
   readonly prompt: readonly number[]
+  /** Tokens of an answer that ended early, and how its prompt was computed: they are computed as they were then. */
+  readonly goOnFrom?: { readonly tokens: readonly number[]; readonly path?: readonly StretchLength[] | undefined }
   /** Forgets what is in the cache, so that the bits follow from this prompt alone. */
   readonly fresh: boolean
   /** An answer that was stopped is not brought back. */
@@ -32,18 +52,20 @@ export interface AnswerStart {
 }
 
 export interface LastingSession {
+  /** How many positions the cache holds, and how many of them a prompt could go on from. */
+  shares(prompt: readonly number[]): { readonly held: number; readonly shared: number }
   begin(start: AnswerStart): Promise<AnswerSession>
 }
 
 /** What another placement can mend: somebody left, fell silent, or could not go on. */
-const MENDABLE: ReadonlySet<ErrorCode> = new Set(['PEER_LEFT', 'PEER_REFUSED', 'PROTOCOL_VIOLATION'])
+export const MENDABLE: ReadonlySet<ErrorCode> = new Set([
+  'PEER_LEFT',
+  'PEER_REFUSED',
+  'PROTOCOL_VIOLATION',
+  'CHANNEL_CLOSED',
+])
 /** Losses in a row without a single step between them. */
 const MOST_LOSSES = 4
-
-interface Ran {
-  readonly family: StepFamily
-  readonly tokens: readonly number[]
-}
 
 /**
  * `open` gives the session of the present pipeline, placed anew first if a node of it was lost: then it is another object with
@@ -52,21 +74,43 @@ interface Ran {
 export function createLastingSession(open: () => Promise<PipelineSession>): LastingSession {
   let session: PipelineSession | null = null
   /** What the cache holds, in order. */
-  let ran: readonly Ran[] = []
+  let ran: readonly Stretch[] = []
 
   return {
+    shares: (prompt) => ({ held: lengthOf(ran), shared: lengthOf(sharedWith(ran, prompt)) }),
     async begin(start) {
-      const opened = await open()
-      if (opened !== session || start.fresh) ran = []
+      const opened = await openLasting(start)
+      if (opened !== session || start.fresh || !opened.whole || opened.length < lengthOf(ran)) ran = []
       session = opened
-      ran = sharedWith(ran, start.prompt)
+      const { prompt, goOnFrom } = start
+      const wanted = goOnFrom && pathOf(prompt, goOnFrom.tokens, goOnFrom.path)
+      ran = wanted ? sharedPath(ran, wanted) : sharedWith(ran, prompt)
       const kept = lengthOf(ran)
       opened.trim(kept)
-      return runOn(opened, kept, start)
+      return runOn(opened, wanted ?? joined(ran, { family: 'prefill', tokens: prompt.slice(kept) }), kept, start)
     },
   }
 
-  function runOn(first: PipelineSession, kept: number, { isCancelled, onRecovery, onRecovered }: AnswerStart) {
+  /** A node may be lost before anything was computed. */
+  async function openLasting({ isCancelled, onRecovery, onRecovered }: AnswerStart): Promise<PipelineSession> {
+    for (let losses = 0; ; losses++) {
+      try {
+        const opened = await open()
+        if (losses > 0) onRecovered()
+        return opened
+      } catch (error) {
+        if (!isMendable(error) || losses === MOST_LOSSES || isCancelled()) throw error
+        onRecovery(error)
+      }
+    }
+  }
+
+  function runOn(
+    first: PipelineSession,
+    wanted: readonly Stretch[],
+    kept: number,
+    { prompt, isCancelled, onRecovery, onRecovered }: AnswerStart,
+  ) {
     let current = first
     let bytesBefore = -first.bytesSent
     let losses = 0
@@ -77,10 +121,13 @@ export function createLastingSession(open: () => Promise<PipelineSession>): Last
         if (++losses > MOST_LOSSES || isCancelled()) throw cause
         onRecovery(cause)
         try {
-          bytesBefore += current.bytesSent
-          current = session = await open()
-          bytesBefore -= current.bytesSent
-          await replay(current, ran)
+          const opened = await open()
+          bytesBefore += current.bytesSent - opened.bytesSent
+          const isSame = opened === current
+          current = session = opened
+          // A session that was lost again in the middle of a replay holds less than it should, whole as that may be.
+          if (isSame && current.whole && current.length >= lengthOf(ran)) current.trim(lengthOf(ran))
+          else await replay(current, ran)
           onRecovered()
           return
         } catch (error) {
@@ -90,7 +137,7 @@ export function createLastingSession(open: () => Promise<PipelineSession>): Last
       }
     }
 
-    async function lasting(step: Ran, run: () => Promise<PipelineStep>): Promise<PipelineStep> {
+    async function lasting(step: Stretch, run: () => Promise<PipelineStep>): Promise<PipelineStep> {
       for (;;) {
         try {
           const result = await run()
@@ -110,17 +157,23 @@ export function createLastingSession(open: () => Promise<PipelineSession>): Last
       },
       contextLength: first.contextLength,
       kept,
+      path: lengthsOf(cutTo(wanted, prompt.length)),
+      rest: restFrom(wanted, kept),
       bytesSent: () => bytesBefore + current.bytesSent,
       prefill: (tokens, output, onProgress) =>
         lasting({ family: 'prefill', tokens: [...tokens] }, () => current.prefill(tokens, output, onProgress)),
-      decode: (tokens, output) =>
-        lasting({ family: 'decode', tokens: [...tokens] }, () => current.decode(tokens, output)),
+      decode: (tokens, output, results) =>
+        lasting({ family: 'decode', tokens: [...tokens] }, () => current.decode(tokens, output, results)),
+      trim(length) {
+        ran = cutTo(ran, length)
+        current.trim(length)
+      },
     }
     return answer
   }
 }
 
-async function replay(session: PipelineSession, ran: readonly Ran[]): Promise<void> {
+async function replay(session: PipelineSession, ran: readonly Stretch[]): Promise<void> {
   session.trim(0)
   for (const { family, tokens } of ran) {
     if (family === 'prefill') await session.prefill(Uint32Array.from(tokens), 'token')
@@ -130,34 +183,6 @@ async function replay(session: PipelineSession, ran: readonly Ran[]): Promise<vo
       }
     }
   }
-}
-
-/**
- * What of `ran` a prompt can go on from: its longest common beginning, but never the whole prompt, whose last token has yet
- * to give logits, and never a part of a prefill chunk, which would have to be replayed as it was.
- */
-function sharedWith(ran: readonly Ran[], prompt: readonly number[]): Ran[] {
-  const shared: Ran[] = []
-  let at = 0
-  for (const { family, tokens } of ran) {
-    const most = Math.min(tokens.length, prompt.length - 1 - at)
-    let same = 0
-    while (same < most && tokens[same] === prompt[at + same]) same++
-    if (family === 'prefill' && same < tokens.length) same -= same % PREFILL_CHUNK
-    if (same > 0) shared.push({ family, tokens: tokens.slice(0, same) })
-    if (same < tokens.length) break
-    at += same
-  }
-  return shared
-}
-
-const lengthOf = (ran: readonly Ran[]) => ran.reduce((sum, { tokens }) => sum + tokens.length, 0)
-
-/** Decoded tokens are replayed together; each prefill keeps its own chunks. */
-function joined(ran: readonly Ran[], step: Ran): readonly Ran[] {
-  const last = ran.at(-1)
-  if (step.family === 'prefill' || last?.family !== 'decode') return [...ran, step]
-  return [...ran.slice(0, -1), { family: 'decode', tokens: [...last.tokens, ...step.tokens] }]
 }
 
 function isMendable(error: unknown): error is CentramError {

@@ -3,9 +3,19 @@
 import type { BodyOf } from '#core/protocol/registry.ts'
 
 export type PipeMessage =
-  'PIPE_PLAN' | 'PIPE_LOAD_STATUS' | 'PIPE_COMMIT' | 'PIPE_ACTIVATION' | 'PIPE_LOGITS' | 'PIPE_KV_TRIM'
+  | 'PIPE_PLAN'
+  | 'PIPE_LOAD_STATUS'
+  | 'PIPE_COMMIT'
+  | 'PIPE_ACTIVATION'
+  | 'PIPE_LOGITS'
+  | 'PIPE_KV_TRIM'
+  | 'PIPE_AUDIT'
+  | 'PIPE_FAILOVER'
 
-/** Queues one signed frame to the node with public key `peer` (hex). Throws `PEER_LEFT` when there is no link to it. */
+/**
+ * Queues one signed frame to the node with public key `peer` (hex), which may be this one. Throws `PEER_LEFT` when there is no
+ * link to it.
+ */
 export type PipeSend = <Name extends PipeMessage>(
   peer: string,
   name: Name,

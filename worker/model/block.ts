@@ -26,9 +26,12 @@ export interface BlockParts {
   readonly adapters: AdapterSet
 }
 
+/** What takes `activations.hidden` through a layer, for steps of up to `mode.columns`, whosever columns they are. */
 export interface Block {
-  /** The dispatches that take `activations.hidden` through this layer, for steps of up to `mode.columns`. */
-  plan(mode: StepMode, activations: Activations, cache: LayerCache): Promise<Dispatch[]>
+  /** Leaves `query`, `key` and `value`; attention comes next, session by session. */
+  planBefore(mode: StepMode, activations: Activations): Promise<Dispatch[]>
+  /** Goes on from `attended`. */
+  planAfter(mode: StepMode, activations: Activations): Promise<Dispatch[]>
 }
 
 /** One layer's part of a session. */

@@ -19,20 +19,18 @@ async function loadBlock(parts: BlockParts, layer: number): Promise<Block> {
   const down = await loadLinear(parts, `${at}.ffn_down`)
 
   return {
-    async plan(mode, buffers, cache) {
-      const { step, hidden, normed, attended, inner } = buffers
-      const caches = { keyCache: cache.keys, valueCache: cache.values }
-      const vectors = { query: buffers.query, key: buffers.key, value: buffers.value }
+    planBefore(mode, buffers) {
+      const { normed } = buffers
       return inOrder([
         attentionNorm.plan(mode, buffers, normed),
         query.plan(mode, buffers, normed, buffers.query),
         key.plan(mode, buffers, normed, buffers.key),
         value.plan(mode, buffers, normed, buffers.value),
-        // Without a rope configuration this only writes the cache.
-        kernels.rope(mode).then((rope) => rope.dispatch({ step, ...vectors, ...caches })),
-        kernels.attention(mode).then((attention) => {
-          return attention.dispatch({ step, query: buffers.query, output: attended, ...caches })
-        }),
+      ])
+    },
+    planAfter(mode, buffers) {
+      const { step, hidden, normed, attended, inner } = buffers
+      return inOrder([
         output.plan(mode, buffers, attended, hidden, 'add'),
         networkNorm.plan(mode, buffers, normed),
         up.plan(mode, buffers, normed, inner),

@@ -43,20 +43,19 @@ export async function loadLlamaBlock(parts: BlockParts, layer: number, variant: 
   }
 
   return {
-    async plan(mode, buffers, { keys: keyCache, values: valueCache, ropeTable }) {
-      const { step, hidden, normed, attended } = buffers
-      const vectors = { query: buffers.query, key: buffers.key, value: buffers.value }
-      const table = ropeTable && { table: ropeTable }
+    planBefore(mode, buffers) {
+      const { normed } = buffers
       return inOrder([
         attentionNorm.plan(mode, buffers, normed),
         query.plan(mode, buffers, normed, buffers.query),
         key.plan(mode, buffers, normed, buffers.key),
         value.plan(mode, buffers, normed, buffers.value),
         planHeadNorms(mode, buffers),
-        kernels.rope(mode).then((rope) => rope.dispatch({ step, ...vectors, keyCache, valueCache, ...table })),
-        kernels.attention(mode).then((attention) => {
-          return attention.dispatch({ step, query: buffers.query, keyCache, valueCache, output: attended })
-        }),
+      ])
+    },
+    planAfter(mode, buffers) {
+      const { hidden, normed, attended } = buffers
+      return inOrder([
         output.plan(mode, buffers, attended, hidden, 'add'),
         networkNorm.plan(mode, buffers, normed),
         network.plan(mode, buffers, normed, hidden),

@@ -14,10 +14,20 @@ import { FAMILIES } from './families.ts'
 import { loadHead } from './head.ts'
 import { createKernelSet } from './kernel-set.ts'
 import { createKvCache, kvCacheBytes } from './kv-cache.ts'
-import { createSession, type ShardParts } from './session.ts'
-import { bytesFor, holdsEmbedding, holdsHead } from './shard-tensors.ts'
-import type { ActiveAdapter, Shard, ShardSession } from './shard.ts'
-import { createWeights } from './weights.ts'
+import { createSession, type OpenSession } from './session.ts'
+import { bytesFor, holdsEmbedding, holdsHead, tensorsOf } from './shard-tensors.ts'
+import {
+  DECODE_COLUMNS,
+  type ActiveAdapter,
+  type SessionStep,
+  type Shard,
+  type ShardSession,
+  type StepOutput,
+} from './shard.ts'
+import { createStepLists } from './step-lists.ts'
+import { runStep, type ShardParts, type StepPart } from './step-runner.ts'
+import type { WeightStore } from './weight-store.ts'
+import { createWeights, isPartOf } from './weights.ts'
 
 export interface LoadShardOptions {
   /** Decides the bits: every shard of a pipeline is given the asker's. */
@@ -27,6 +37,8 @@ export interface LoadShardOptions {
   /** File bytes loaded of all that this range needs. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void
   readonly signal?: AbortSignal
+  /** Where weights that were loaded for other shards of this GPU are found again. */
+  readonly store?: WeightStore
 }
 
 /**
@@ -47,10 +59,15 @@ export async function loadShard(
       `This GPU cannot run the kernel shapes it was asked for (${formatProfile(profile)}). Let another node be the asker.`,
     )
   }
+  const { store } = options
+  const names = new Set(tensorsOf(model, range).map(({ name }) => name))
+  // Room first: what earlier shards left is kept where this one needs it.
+  store?.free((key) => isPartOf(key, model, names))
   const totalBytes = bytesFor(model, range)
   let doneBytes = 0
   const weights = createWeights(gpu, model, {
     ...(signal && { signal }),
+    ...(store && { store }),
     onBytes(bytes) {
       doneBytes += bytes
       onProgress?.(doneBytes, totalBytes)
@@ -69,7 +86,8 @@ export async function loadShard(
     const family = FAMILIES[config.family]
     const adapters = own(createAdapterSet(gpu, config, range))
     await adapters.activate(options.adapters ?? [])
-    const parts: BlockParts = { config, weights, kernels: createKernelSet(gpu, profile, config), adapters }
+    const kernels = createKernelSet(gpu, profile, config)
+    const parts: BlockParts = { config, weights, kernels, adapters }
     const activations = own(await createActivations(gpu, config))
     const embedding = holdsEmbedding(range) ? await loadEmbedding(family, parts) : null
     const blocks: Block[] = []
@@ -78,7 +96,8 @@ export async function loadShard(
     const submitter = own(createSubmitter(gpu))
     await submitter.idle()
     const weightBytes = weights.bytes + activations.bytes + (head?.bytes ?? 0)
-    const shared = { gpu, config, submitter, activations, embedding, blocks, head, adapters }
+    const lists = createStepLists({ activations, embedding, blocks, head, adapters })
+    const shared = { gpu, config, submitter, activations, kernels, embedding, head, adapters, lists }
     return createShard(shared, range, weightBytes, disposeAll)
   } catch (error) {
     disposeAll()
@@ -93,7 +112,7 @@ function createShard(
   disposeAll: () => void,
 ): Shard {
   const { gpu, config } = shared
-  const sessions = new Set<ShardSession>()
+  const sessions = new Map<ShardSession, OpenSession>()
   let failure: CentramError | null = null
   void gpu.lost.then((error) => (failure ??= error))
   const parts: ShardParts = { ...shared, failure: () => failure }
@@ -117,21 +136,52 @@ function createShard(
         )
       }
       const cache = await createKvCache(gpu, config, range, contextLength)
-      // The shard may have gone while the cache was made.
+      const opened = await createSession(parts, cache, contextLength, (closed) => sessions.delete(closed))
+      sessions.set(opened.session, opened)
+      // The shard may have gone meanwhile.
       const gone = parts.failure()
       if (gone) {
-        cache.dispose()
+        opened.session.dispose()
         throw gone
       }
-      const session = createSession(parts, cache, contextLength, (closed) => sessions.delete(closed))
-      sessions.add(session)
-      return session
+      return opened.session
     },
+
+    stepTogether: (steps) => stepTogether(parts, sessions, steps),
 
     dispose() {
       failure ??= new CentramError('CANCELLED', 'The model was unloaded.')
-      for (const session of [...sessions]) session.dispose()
+      for (const session of [...sessions.keys()]) session.dispose()
       disposeAll()
     },
   }
+}
+
+function stepTogether(
+  parts: ShardParts,
+  sessions: ReadonlyMap<ShardSession, OpenSession>,
+  steps: readonly SessionStep[],
+): Promise<StepOutput | undefined>[] {
+  const { width } = parts.config
+  const columns = steps.reduce((sum, { input }) => {
+    return sum + ('tokens' in input ? input.tokens.length : input.hidden.length / width)
+  }, 0)
+  const fits = columns <= DECODE_COLUMNS && new Set(steps.map(({ session }) => session)).size === steps.length
+  const begun = steps.map(({ session, input, output, results }): StepPart | Promise<never> => {
+    try {
+      const open = sessions.get(session)
+      if (!fits || !open) {
+        const what = fits ? 'The session was closed.' : `A step takes ${DECODE_COLUMNS} columns, of a session once.`
+        throw new CentramError('BAD_ARGUMENT', what)
+      }
+      return open.begin(input, 'decode', output, results)
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)))
+    }
+  })
+  const running = begun.filter((part): part is StepPart => !(part instanceof Promise))
+  const outputs = running.length > 0 ? runStep(parts, 'decode', running) : []
+  return begun.map((part) => {
+    return part instanceof Promise ? part : (outputs[running.indexOf(part)] ?? Promise.resolve(undefined))
+  })
 }

@@ -16,7 +16,7 @@ export const PREFILL_CHUNK = 128
 /** Columns of one decode step, at most. */
 export const DECODE_COLUMNS = 8
 
-/** Which result the shard with the head hands back for the last column. */
+/** What the shard with the head hands back for a column. */
 export type OutputKind =
   /** The arg-max, found on the GPU: 8 bytes come back. */
   | 'token'
@@ -24,6 +24,8 @@ export type OutputKind =
   | 'top'
   /** Every logit. */
   | 'logits'
+  /** What the logits would be made of: the hidden state of every column after the last norm. Of prefill steps only. */
+  | 'states'
 
 export const TOP_CANDIDATES = 256
 
@@ -32,11 +34,29 @@ export type StepInput =
   /** `[columns, width]`, row-major f32. */
   | { readonly hidden: Float32Array }
 
-export type StepOutput =
-  | { readonly kind: 'hidden'; readonly hidden: Float32Array<ArrayBuffer> }
+/** Which columns have a result: the last alone, or (in decode) each of them. */
+export type ResultColumns = 'last' | 'each'
+
+export type ColumnOutput =
   | { readonly kind: 'token'; readonly token: number }
   | { readonly kind: 'top'; readonly ids: Uint32Array<ArrayBuffer>; readonly logits: Float32Array<ArrayBuffer> }
   | { readonly kind: 'logits'; readonly logits: Float32Array<ArrayBuffer> }
+
+export type StepOutput =
+  | { readonly kind: 'hidden'; readonly hidden: Float32Array<ArrayBuffer> }
+  /** `[columns, width]` */
+  | { readonly kind: 'states'; readonly columns: number; readonly states: Float32Array<ArrayBuffer> }
+  | ColumnOutput
+  /** Of each column, in order: what was asked for as `each`. */
+  | { readonly kind: 'columns'; readonly columns: readonly ColumnOutput[] }
+
+/** One session's columns in a decode step that several share. */
+export interface SessionStep {
+  readonly session: ShardSession
+  readonly input: StepInput
+  readonly output: OutputKind | 'none'
+  readonly results?: ResultColumns
+}
 
 export interface ActiveAdapter {
   readonly adapter: Adapter
@@ -63,6 +83,11 @@ export interface Shard {
   setAdapters(adapters: readonly ActiveAdapter[]): Promise<void>
   /** Opens a KV cache for `contextLength` positions. Throws `GPU_OUT_OF_MEMORY`. */
   openSession(contextLength: number): Promise<ShardSession>
+  /**
+   * One decode step of several of its sessions, at most `DECODE_COLUMNS` columns together: each gets the bits that it would
+   * get alone. One promise a step, in order; a step that cannot run rejects alone, as `ShardSession.step` does.
+   */
+  stepTogether(steps: readonly SessionStep[]): readonly Promise<StepOutput | undefined>[]
   dispose(): void
 }
 
@@ -72,10 +97,15 @@ export interface ShardSession {
   readonly length: number
   /**
    * Runs one step on the positions from `length` on. `output` is asked for on the shard with the head only; `none`
-   * skips the head (all prefill chunks but the last). Steps are queued: they run in the order they were called.
-   * Throws `CONTEXT_FULL`, `GPU_LOST`, `BAD_ARGUMENT`.
+   * skips the head (all prefill chunks but the last). `results` defaults to the last column's alone. Steps are queued: they
+   * run in the order they were called. Throws `CONTEXT_FULL`, `GPU_LOST`, `BAD_ARGUMENT`.
    */
-  step(input: StepInput, family: StepFamily, output: OutputKind | 'none'): Promise<StepOutput | undefined>
+  step(
+    input: StepInput,
+    family: StepFamily,
+    output: OutputKind | 'none',
+    results?: ResultColumns,
+  ): Promise<StepOutput | undefined>
   /** Forgets every position from `length` on. */
   trim(length: number): void
   dispose(): void

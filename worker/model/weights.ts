@@ -1,5 +1,5 @@
 // Brings a model's tensors onto the GPU by name, read in bounded pieces, so that no more than a few MiB of them are ever
-// in JavaScript memory. What it loaded it owns: one `dispose` frees everything.
+// in JavaScript memory. One `dispose` gives everything back to the store, which frees it unless others hold it too.
 
 import { CentramError } from '#core/errors.ts'
 import type { ByteSource } from '#core/formats/byte-source.ts'
@@ -10,6 +10,7 @@ import type { GpuContext } from '../gpu/context.ts'
 import { createMatrixWriter, type GpuMatrix, type MatrixWriter } from '../gpu/matrix.ts'
 import { createTensorFrom, destroyTensor, type Tensor } from '../gpu/tensor.ts'
 import { cutPieces, readPieces } from './read-pieces.ts'
+import { createWeightStore, type WeightStore } from './weight-store.ts'
 
 export interface Weights {
   has(name: string): boolean
@@ -28,6 +29,8 @@ export interface WeightOptions {
   /** Called with the file bytes that were loaded, after every piece. */
   readonly onBytes?: (bytes: number) => void
   readonly signal?: AbortSignal
+  /** Shared with others of this GPU; without it nothing outlives `dispose`. */
+  readonly store?: WeightStore
 }
 
 /** File bytes of one piece of a matrix that is stored transposed; the writer bounds the others. */
@@ -39,8 +42,9 @@ const BYTES_IN_FLIGHT = 64 * 1024 * 1024
 
 export function createWeights(gpu: GpuContext, model: OpenedModel, options: WeightOptions = {}): Weights {
   const { signal } = options
+  const { store = createWeightStore() } = options
   const matrices = new Map<string, GpuMatrix[]>()
-  const vectors: Tensor[] = []
+  const releases: (() => void)[] = []
   let bytes = 0
   let inFlight = 0
   let loss: CentramError | null = null
@@ -75,7 +79,6 @@ export function createWeights(gpu: GpuContext, model: OpenedModel, options: Weig
       else await fillRows(entry, source, parts)
       const finished: GpuMatrix[] = []
       for (const writer of writers) finished.push(await writer.finish())
-      bytes += finished.reduce((sum, matrix) => sum + matrix.bytes, 0)
       return finished
     } catch (error) {
       for (const writer of writers) writer.abort()
@@ -122,20 +125,47 @@ export function createWeights(gpu: GpuContext, model: OpenedModel, options: Weig
     const made: Tensor[] = []
     let first = 0
     for (const size of sizes ?? [values.length]) {
-      const tensor = await createTensorFrom(gpu, name, values.subarray(first, first + size))
-      vectors.push(tensor)
-      made.push(tensor)
-      bytes += tensor.bytes
+      try {
+        made.push(await createTensorFrom(gpu, name, values.subarray(first, first + size)))
+      } catch (error) {
+        for (const tensor of made) destroyTensor(gpu, tensor)
+        throw error
+      }
       first += size
     }
     await account(stored.length)
     return made
   }
 
+  /** Of the store, or loaded into it; then it counts as loaded here. */
+  async function hold<T extends readonly { bytes: number; dispose(): void }[]>(
+    name: string,
+    cuts: readonly number[] | null,
+    load: () => Promise<T>,
+  ): Promise<T> {
+    let isNew = false
+    const { parts, release } = await store.hold(weightKey(model, name, cuts), () => {
+      isNew = true
+      return load()
+    })
+    releases.push(release)
+    bytes += parts.reduce((sum, part) => sum + part.bytes, 0)
+    if (!isNew) options.onBytes?.(locate(name).entry.byteLength)
+    return parts
+  }
+
+  async function vectorParts(name: string, sizes: readonly number[] | null): Promise<Tensor[]> {
+    const parts = await hold(name, sizes, async () => {
+      const made = await loadVectors(name, sizes)
+      return made.map((tensor) => ({ tensor, bytes: tensor.bytes, dispose: () => destroyTensor(gpu, tensor) }))
+    })
+    return parts.map(({ tensor }) => tensor)
+  }
+
   async function matrixParts(name: string, rows: readonly number[] | null): Promise<GpuMatrix[]> {
     const found = matrices.get(name)
     if (found) return found
-    const loaded = await loadMatrix(name, rows)
+    const loaded = await hold(name, rows, () => loadMatrix(name, rows))
     matrices.set(name, loaded)
     return loaded
   }
@@ -144,18 +174,26 @@ export function createWeights(gpu: GpuContext, model: OpenedModel, options: Weig
     has: (name) => model.tensors.has(name),
     matrix: async (name) => firstOf(await matrixParts(name, null)),
     matrixParts,
-    vector: async (name) => firstOf(await loadVectors(name, null)),
-    vectorParts: loadVectors,
+    vector: async (name) => firstOf(await vectorParts(name, null)),
+    vectorParts,
     get bytes() {
       return bytes
     },
     dispose() {
-      for (const matrix of [...matrices.values()].flat()) matrix.dispose()
-      for (const vector of vectors) destroyTensor(gpu, vector)
       matrices.clear()
-      vectors.length = 0
+      for (const release of releases.splice(0)) release()
     },
   }
+}
+
+/** Whether what a store knows by `key` is a part of one of these tensors. */
+export function isPartOf(key: string, model: OpenedModel, names: ReadonlySet<string>): boolean {
+  const [fingerprint, name = ''] = key.split('/')
+  return fingerprint === model.fingerprint && names.has(name)
+}
+
+function weightKey(model: OpenedModel, name: string, cuts: readonly number[] | null): string {
+  return [model.fingerprint, name, ...(cuts ?? ['whole'])].join('/')
 }
 
 interface WriterPart {

@@ -5,8 +5,8 @@ export interface Channel {
   readonly maxMessageSize: number
   /** Sends one message. Throws `CHANNEL_CLOSED` once closed and `FRAME_TOO_LARGE` above `maxMessageSize`. */
   send(message: Uint8Array): void
-  /** Resolves when what waits to be sent is below the high-water mark; rejects with `CHANNEL_CLOSED`. */
-  drained(): Promise<void>
+  /** Resolves when less than `bytes` (default: the high-water mark) waits to be sent; rejects with `CHANNEL_CLOSED`. */
+  drained(bytes?: number): Promise<void>
   /** Bytes handed to `send` that have not left yet, as far as is known. */
   readonly bufferedBytes: number
   /** Set before the first message may arrive; messages that came earlier are delivered at once, in order. */

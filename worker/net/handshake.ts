@@ -24,6 +24,8 @@ export interface HandshakeOptions {
   /** Whose secret both sides must hold; null where there is no room (tests, direct links). */
   readonly room: RoomKeys | null
   readonly random: (length: number) => Uint8Array
+  /** Throws for a key that no session may begin with: one that was rotated or revoked. */
+  readonly requireKey?: ((key: Uint8Array) => void) | undefined
 }
 
 /** What a step of the greeting asks its session to do, in this order. */
@@ -66,6 +68,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
     if (!equalBytes(body.key, remoteKey) || !equalBytes(body.to, own)) {
       throw violation('its greeting names other keys than those of this link')
     }
+    options.requireKey?.(remoteKey)
   }
 
   return {

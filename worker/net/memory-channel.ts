@@ -1,6 +1,7 @@
 // A pair of channels within one process: for tests and simulations. What is sent is copied and arrives later, in order,
 // as over a wire; the wire can be interrupted, healed and cut.
 
+import { createDrain } from '#core/drain.ts'
 import { CentramError } from '#core/errors.ts'
 import { HIGH_WATER_BYTES, type Channel } from './channel.ts'
 
@@ -17,23 +18,43 @@ export interface MemoryLinkOptions {
   readonly maxMessageSize?: number
   /** Called for each delivery; default: a microtask later. */
   readonly schedule?: (deliver: () => void) => void
+  /** Made once for each direction of a link; it decides when messages leave and arrive. Instead of `schedule`. */
+  readonly makeLine?: () => MemoryLine
+}
+
+/** A direction with a speed and a length. */
+export interface MemoryLine {
+  /** Calls `left` when the message is no longer in the sender's queue, and `arrive` later, both in order. */
+  carry(bytes: number, left: () => void, arrive: () => void): void
 }
 
 export function createMemoryLink(options: MemoryLinkOptions = {}): MemoryLink {
   const maxMessageSize = options.maxMessageSize ?? 64 * 1024
   const schedule = options.schedule ?? queueMicrotask
+  const makeLine =
+    options.makeLine ??
+    (() => ({
+      carry: (_bytes, left, arrive) =>
+        schedule(() => {
+          left()
+          arrive()
+        }),
+    }))
   let interrupted = false
   let held: (() => void)[] = []
-  const travel = (deliver: () => void) =>
-    schedule(() => {
-      if (interrupted) held.push(deliver)
-      else deliver()
-    })
+  const unlessHeld = (happen: () => void) => () => {
+    if (interrupted) held.push(happen)
+    else happen()
+  }
+  const makeHoldingLine = (): MemoryLine => {
+    const line = makeLine()
+    return { carry: (bytes, left, arrive) => line.carry(bytes, unlessHeld(left), unlessHeld(arrive)) }
+  }
 
   const first = createEnd(maxMessageSize)
   const second = createEnd(maxMessageSize)
-  connect(first, second, travel)
-  connect(second, first, travel)
+  connect(first, second, makeHoldingLine())
+  connect(second, first, makeHoldingLine())
   return {
     ends: [first.channel, second.channel],
     interrupt() {
@@ -61,13 +82,19 @@ interface End {
   closeOther: (reason: string) => void
 }
 
-function connect(from: End, to: End, travel: (deliver: () => void) => void): void {
+function connect(from: End, to: End, line: MemoryLine): void {
   from.transmit = (message) =>
-    travel(() => {
-      from.sent(message.length)
-      to.receive(message)
-    })
-  from.closeOther = (reason) => travel(() => to.close(reason))
+    line.carry(
+      message.length,
+      () => from.sent(message.length),
+      () => to.receive(message),
+    )
+  from.closeOther = (reason) =>
+    line.carry(
+      0,
+      () => undefined,
+      () => to.close(reason),
+    )
 }
 
 function createEnd(maxMessageSize: number): End {
@@ -76,8 +103,8 @@ function createEnd(maxMessageSize: number): End {
   let listener: ((message: Uint8Array<ArrayBuffer>) => void) | null = null
   let early: Uint8Array<ArrayBuffer>[] = []
   const closeListeners: ((reason: string) => void)[] = []
-  let waiters: { resolve: () => void; reject: (error: Error) => void }[] = []
   const closedError = () => new CentramError('CHANNEL_CLOSED', `The channel is closed: ${closed ?? 'unknown reason'}.`)
+  const drain = createDrain(() => bufferedBytes)
 
   const end: End = {
     transmit: () => undefined,
@@ -89,16 +116,12 @@ function createEnd(maxMessageSize: number): End {
     },
     sent(bytes) {
       bufferedBytes -= bytes
-      if (bufferedBytes >= HIGH_WATER_BYTES) return
-      const ready = waiters
-      waiters = []
-      for (const waiter of ready) waiter.resolve()
+      drain.shrunk()
     },
     close(reason) {
       if (closed !== null) return
       closed = reason
-      for (const waiter of waiters) waiter.reject(closedError())
-      waiters = []
+      drain.fail(closedError())
       for (const listen of closeListeners) listen(reason)
     },
     channel: {
@@ -114,11 +137,7 @@ function createEnd(maxMessageSize: number): End {
         bufferedBytes += message.length
         end.transmit(new Uint8Array(message))
       },
-      drained() {
-        if (closed !== null) return Promise.reject(closedError())
-        if (bufferedBytes < HIGH_WATER_BYTES) return Promise.resolve()
-        return new Promise((resolve, reject) => waiters.push({ resolve, reject }))
-      },
+      drained: (bytes = HIGH_WATER_BYTES) => drain.below(bytes),
       get bufferedBytes() {
         return bufferedBytes
       },

@@ -45,7 +45,7 @@ export function createMemoryNetwork(options: MemoryLinkOptions = {}): MemoryNetw
     const state = (link: string, value: LinkState, reason?: string) => events?.onState(link, value, reason)
     const describe = (link: string, type: 'offer' | 'answer') => {
       if (dead.has(name)) return
-      events?.onSignal(link, { kind: 'description', type, sdp: JSON.stringify({ transport: name, link }) })
+      events?.onSignal(link, { kind: 'description', type, sdp: JSON.stringify({ transport: name, link }), offer: 1 })
       events?.onSignal(link, { kind: 'candidate', candidate: `memory ${name}`, mid: '0', line: 0 })
     }
     transports.set(name, {
@@ -62,12 +62,14 @@ export function createMemoryNetwork(options: MemoryLinkOptions = {}): MemoryNetw
           remoteFingerprint: NO_FINGERPRINT,
         })
         state(link, 'open')
+        events?.onPath(link, 'direct')
       },
     })
     return {
       listen(listener) {
         events = listener
       },
+      useServers: () => undefined,
       open(link, { polite }: LinkOptions) {
         links.set(link, { polite, memory: null })
         // Both sides offer, as negotiated data channels do, so that every connection begins with a glare.

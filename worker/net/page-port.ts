@@ -1,7 +1,8 @@
 // What the page and its worker say to each other about links. The page owns the RTCPeerConnections (a worker has none), the
 // worker everything else; the channel of each link crosses over by transfer. Types only.
 
-import type { LinkOptions, LinkSignal, LinkState } from './link-transport.ts'
+import type { IceServer } from '#core/ice-servers.ts'
+import type { LinkOptions, LinkPath, LinkSignal, LinkState } from './link-transport.ts'
 
 /** From the worker to the page. */
 export type ToPage =
@@ -9,6 +10,7 @@ export type ToPage =
   | { readonly type: 'signal'; readonly link: string; readonly signal: LinkSignal }
   | { readonly type: 'restart-ice'; readonly link: string }
   | { readonly type: 'close'; readonly link: string }
+  | { readonly type: 'servers'; readonly servers: readonly IceServer[]; readonly tellAddress: boolean }
 
 /** From the page to the worker. */
 export type FromPage =
@@ -27,3 +29,4 @@ export type FromPage =
       readonly remoteFingerprint: Uint8Array
     }
   | { readonly type: 'state'; readonly link: string; readonly state: LinkState; readonly reason?: string }
+  | { readonly type: 'path'; readonly link: string; readonly path: LinkPath }

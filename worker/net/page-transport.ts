@@ -56,6 +56,9 @@ export function createPageTransport(port: MessagePort, makers: ChannelMakers): L
         if (data.state === 'closed') coming.delete(data.link)
         events?.onState(data.link, data.state, data.reason)
         return
+      case 'path':
+        events?.onPath(data.link, data.path)
+        return
       case 'channel':
         if (!entry) {
           data.via.close()
@@ -75,6 +78,7 @@ export function createPageTransport(port: MessagePort, makers: ChannelMakers): L
     listen(listener) {
       events = listener
     },
+    useServers: (servers, tellAddress) => tell({ type: 'servers', servers, tellAddress }),
     open(link, options) {
       coming.set(link, {})
       tell({ type: 'open', link, options })

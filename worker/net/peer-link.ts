@@ -7,7 +7,7 @@ import type { RoomKeys } from '#core/crypto/room.ts'
 import { errorMessage } from '#core/errors.ts'
 import { createOutbox } from '#core/protocol/outbox.ts'
 import type { BodyOf } from '#core/protocol/registry.ts'
-import type { LinkSignal, LinkState, LinkTransport, OpenedLink } from './link-transport.ts'
+import type { LinkPath, LinkSignal, LinkState, LinkTransport, OpenedLink } from './link-transport.ts'
 import { createSession, type PeerMessage, type PeerRefusal, type Session, type SessionEnd } from './session.ts'
 
 /** From the first signal to an open session. */
@@ -24,11 +24,14 @@ export interface PeerLinkOptions {
   readonly id: Uint8Array
   readonly remoteKey: Uint8Array
   readonly polite: boolean
-  readonly room: RoomKeys
+  /** Null for a link that needs no room (pairing). */
+  readonly room: RoomKeys | null
   readonly identity: Identity
   readonly verifier: Verifier
   readonly clock: Clock
   readonly random: (length: number) => Uint8Array
+  /** Throws for a key that no session may begin with. */
+  readonly requireKey?: ((key: Uint8Array) => void) | undefined
   readonly transport: LinkTransport
   /** Sends a signed signal frame by way of the server. */
   readonly relay: (frame: Uint8Array) => void
@@ -38,6 +41,8 @@ export interface PeerLinkOptions {
 export interface PeerLinkEvents {
   onOpen(): void
   onMessage(message: PeerMessage): void
+  /** A signal of some node that the peer hands over; unverified. */
+  onPassedOn(frame: Uint8Array<ArrayBuffer>): void
   onRefused(refusal: PeerRefusal): void
   /** Interrupted or silent, or back again. */
   onInterrupted(interrupted: boolean): void
@@ -53,6 +58,8 @@ export interface PeerLink {
   readonly session: Session | null
   /** Sequence of the last signal of the peer's that was taken; -1 before the first. */
   lastSignal: number
+  /** As the transport last told; null before. */
+  path: LinkPath | null
   signalFromPeer(signal: LinkSignal): void
   signalToPeer(signal: LinkSignal): void
   opened(link: OpenedLink): void
@@ -117,6 +124,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     id: options.id,
     name,
     lastSignal: -1,
+    path: null,
     get state() {
       if (ended) return 'ended'
       return !wasEverOpen ? 'connecting' : interrupted ? 'interrupted' : 'open'
@@ -132,7 +140,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       const ends = { from: identity.publicKey, to: remoteKey, link: options.id }
       try {
         if (signal.kind === 'description') {
-          outbox.send('SIGNAL_DESCRIPTION', { ...ends, type: signal.type, sdp: signal.sdp })
+          outbox.send('SIGNAL_DESCRIPTION', { ...ends, type: signal.type, sdp: signal.sdp, offer: signal.offer })
         } else {
           const { candidate, mid, line } = signal
           outbox.send('SIGNAL_CANDIDATE', { ...ends, candidate, mid, line })
@@ -152,6 +160,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
         remoteKey,
         room: options.room,
         random: options.random,
+        requireKey: options.requireKey,
         verifier: options.verifier,
         clock,
         events: {
@@ -162,6 +171,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
           },
           onMessage(message) {
             if (!ended) events.onMessage(message)
+          },
+          onPassedOn(frame) {
+            if (!ended) events.onPassedOn(frame)
           },
           onRefused(refusal) {
             if (!ended) events.onRefused(refusal)

@@ -2,9 +2,10 @@
 
 import type { Timer } from '#core/clock.ts'
 import { toHex } from '#core/crypto/bytes.ts'
+import type { Lanes } from './lanes.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { SessionEnd } from './session.ts'
-import type { RoomMember } from './signalling-client.ts'
+import type { RoomMember } from './introducer.ts'
 
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 30_000
@@ -14,15 +15,24 @@ const LAST_PENALTY_MS = 300_000
 /** A link that held this long makes up for the failures before it. */
 const GOOD_LINK_MS = 60_000
 
+/** How signals go: by a way in, named by its address, or through a peer, named by its id. */
+export type Route = `way ${string}` | `peer ${string}`
+
 export interface PeerRecord {
   /** Public key, hex. */
   readonly id: string
   readonly key: Uint8Array
   name: string
   incarnation: Uint8Array
-  /** In the room as the server last told. */
+  /** In the room, as far as anyone tells. */
   member: boolean
   link: PeerLink | null
+  /** Of the link, while it is open. */
+  lanes: Lanes | null
+  /** The incarnation that the link is with. */
+  linkedTo: Uint8Array
+  /** By which the signals of its link go. */
+  route: Route | null
   attempts: number
   penalties: number
   /** When its latest link opened. */
@@ -40,6 +50,9 @@ export function createPeerRecord({ key, name, incarnation }: RoomMember): PeerRe
     incarnation,
     member: true,
     link: null,
+    lanes: null,
+    linkedTo: incarnation,
+    route: null,
     attempts: 0,
     penalties: 0,
     openedAt: 0,

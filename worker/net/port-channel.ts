@@ -4,6 +4,7 @@
 // On the port: an ArrayBuffer is one message, moved, not copied; `{ credit }` says that many bytes have left the other
 // side for good; `{ close }` is the last thing said.
 
+import { createDrain } from '#core/drain.ts'
 import { CentramError } from '#core/errors.ts'
 import { HIGH_WATER_BYTES, type Channel } from './channel.ts'
 
@@ -18,8 +19,8 @@ export interface PortLike {
 }
 
 const DEFAULT_MESSAGE_BYTES = 64 * 1024
-/** Credit is given in portions, so that a small message does not cost two. */
-const CREDIT_PORTION_BYTES = 256 * 1024
+/** Credit is given in portions, so that a small message does not cost two; well below the least window of bulk. */
+const CREDIT_PORTION_BYTES = 16 * 1024
 
 export function createPortChannel(port: PortLike, maxMessageSize = DEFAULT_MESSAGE_BYTES): Channel {
   let listener: ((message: Uint8Array<ArrayBuffer>) => void) | null = null
@@ -28,14 +29,13 @@ export function createPortChannel(port: PortLike, maxMessageSize = DEFAULT_MESSA
   let owedCredit = 0
   let closed: string | null = null
   const closeListeners: ((reason: string) => void)[] = []
-  let waiters: { resolve: () => void; reject: (error: Error) => void }[] = []
   const closedError = () => new CentramError('CHANNEL_CLOSED', `The channel is closed: ${closed ?? 'unknown reason'}.`)
+  const drain = createDrain(() => bufferedBytes)
 
   const end = (reason: string) => {
     if (closed !== null) return
     closed = reason
-    for (const waiter of waiters) waiter.reject(closedError())
-    waiters = []
+    drain.fail(closedError())
     for (const listen of closeListeners) listen(reason)
   }
   const deliver = (message: Uint8Array<ArrayBuffer>) => {
@@ -47,10 +47,7 @@ export function createPortChannel(port: PortLike, maxMessageSize = DEFAULT_MESSA
   }
   const takeCredit = (bytes: number) => {
     bufferedBytes = Math.max(0, bufferedBytes - bytes)
-    if (bufferedBytes >= HIGH_WATER_BYTES) return
-    const ready = waiters
-    waiters = []
-    for (const waiter of ready) waiter.resolve()
+    drain.shrunk()
   }
 
   port.addEventListener('message', ({ data }) => {
@@ -81,11 +78,7 @@ export function createPortChannel(port: PortLike, maxMessageSize = DEFAULT_MESSA
       const moved = new Uint8Array(message).buffer
       port.postMessage(moved, [moved])
     },
-    drained() {
-      if (closed !== null) return Promise.reject(closedError())
-      if (bufferedBytes < HIGH_WATER_BYTES) return Promise.resolve()
-      return new Promise((resolve, reject) => waiters.push({ resolve, reject }))
-    },
+    drained: (bytes = HIGH_WATER_BYTES) => drain.below(bytes),
     get bufferedBytes() {
       return bufferedBytes
     },

@@ -1,5 +1,6 @@
 // A Channel over an RTCDataChannel, on the page or transferred to a worker. The data channel must be ordered and reliable.
 
+import { createDrain } from '#core/drain.ts'
 import { CentramError } from '#core/errors.ts'
 import { HIGH_WATER_BYTES, type Channel } from './channel.ts'
 
@@ -7,6 +8,7 @@ import { HIGH_WATER_BYTES, type Channel } from './channel.ts'
 export const RTC_MESSAGE_BYTES = 64 * 1024
 /** Chromium throws beyond 16 MiB; what is above this waits here instead. */
 const MAX_BUFFERED_AMOUNT = 8 * 1024 * 1024
+/** The browser tells when its queue has shrunk to this, and to less where somebody waits for less. */
 const LOW_WATER_BYTES = 1024 * 1024
 
 /** The part of RTCDataChannel that is used; other implementations of WebRTC have it too. */
@@ -27,19 +29,18 @@ export function createRtcChannel(rtc: DataChannelLike): Channel {
   let early: Uint8Array<ArrayBuffer>[] = []
   let closed: string | null = null
   const closeListeners: ((reason: string) => void)[] = []
-  let waiters: { resolve: () => void; reject: (error: Error) => void }[] = []
   let queue: Uint8Array<ArrayBuffer>[] = []
   let queuedBytes = 0
   const closedError = () => new CentramError('CHANNEL_CLOSED', `The channel is closed: ${closed ?? 'unknown reason'}.`)
   const bufferedBytes = () => queuedBytes + (closed === null ? rtc.bufferedAmount : 0)
+  const drain = createDrain(bufferedBytes)
 
   const end = (reason: string) => {
     if (closed !== null) return
     closed = reason
     queue = []
     queuedBytes = 0
-    for (const waiter of waiters) waiter.reject(closedError())
-    waiters = []
+    drain.fail(closedError())
     for (const listen of closeListeners) listen(reason)
   }
   const flush = () => {
@@ -57,10 +58,8 @@ export function createRtcChannel(rtc: DataChannelLike): Channel {
       sent++
     }
     queue.splice(0, sent)
-    if (bufferedBytes() >= HIGH_WATER_BYTES) return
-    const ready = waiters
-    waiters = []
-    for (const waiter of ready) waiter.resolve()
+    drain.shrunk()
+    rtc.bufferedAmountLowThreshold = Math.min(LOW_WATER_BYTES, (drain.least ?? Infinity) - 1)
   }
 
   rtc.binaryType = 'arraybuffer'
@@ -99,10 +98,9 @@ export function createRtcChannel(rtc: DataChannelLike): Channel {
       queuedBytes += message.length
       if (!mustWait || rtc.bufferedAmount === 0) flush()
     },
-    drained() {
-      if (closed !== null) return Promise.reject(closedError())
-      if (bufferedBytes() < HIGH_WATER_BYTES) return Promise.resolve()
-      return new Promise((resolve, reject) => waiters.push({ resolve, reject }))
+    drained(bytes = HIGH_WATER_BYTES) {
+      if (closed === null) rtc.bufferedAmountLowThreshold = Math.min(rtc.bufferedAmountLowThreshold, bytes - 1)
+      return drain.below(bytes)
     },
     get bufferedBytes() {
       return bufferedBytes()

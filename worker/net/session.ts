@@ -8,7 +8,7 @@ import { createInbox } from '#core/protocol/inbox.ts'
 import { createOutbox } from '#core/protocol/outbox.ts'
 import { createRateLimiter, createTokenBucket } from '#core/protocol/rates.ts'
 import { createReceiver } from '#core/protocol/receiver.ts'
-import { typeByte } from '#core/protocol/message.ts'
+import { typeByte, type MessageDefinition, type Priority } from '#core/protocol/message.ts'
 import {
   messageNamed,
   messageOfType,
@@ -18,6 +18,7 @@ import {
 } from '#core/protocol/registry.ts'
 import type { Verifier } from '#core/crypto/identity.ts'
 import type { Channel } from './channel.ts'
+import { createBulkWindow } from './bulk-window.ts'
 import { HIGH_WATER_BYTES } from './channel.ts'
 import { createReassembler, fragmentFrame } from './framing.ts'
 import { createHandshake, type HandshakeOptions, type HandshakeStep } from './handshake.ts'
@@ -25,8 +26,12 @@ import { createHeartbeat, type Heartbeat } from './heartbeat.ts'
 
 const HANDSHAKE_TIMEOUT_MS = 10_000
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
+/** Bulk that waits to be signed; above it `drained()` waits. Room for a few of the largest frames. */
+const BULK_HIGH_WATER_BYTES = 512 * 1024
 /** How long a goodbye may take to leave before the channel is closed under it. */
 const GOODBYE_MS = 500
+/** Signals that a peer may hand over or pass on for others: an offer and some ten candidates for each of 15 links at once. */
+const PASSED_ON = { perSecond: 100, burst: 500 }
 /** Complaints to one peer. Far below what it takes as honest, so that answering a flood does not become one. */
 const COMPLAINTS = { perSecond: 20, burst: 100 }
 const NO_SESSION = new Uint8Array(16)
@@ -38,6 +43,8 @@ export interface SessionEnd {
   readonly message: string
   /** `remote` when the peer ended it or the channel broke, `refused` when this side refused the peer. */
   readonly by: 'local' | 'remote' | 'refused'
+  /** Why, where the peer said so itself. */
+  readonly goodbye?: BodyOf<'SESSION_GOODBYE'>['reason']
 }
 
 /** What the peer says of a message it did not take. */
@@ -52,6 +59,8 @@ export interface PeerRefusal {
 export interface SessionEvents {
   onOpen(): void
   onMessage(message: PeerMessage): void
+  /** A signal that some node signed, as it came; whoever takes it verifies it. */
+  onPassedOn(frame: Uint8Array<ArrayBuffer>): void
   /** The peer refused a message of ours; the session goes on. */
   onRefused(refusal: PeerRefusal): void
   /** The peer fell silent, or is heard again. */
@@ -72,11 +81,18 @@ export interface Session {
   readonly stalled: boolean
   /** Null before the first answer to a ping. */
   readonly roundTripMs: number | null
+  readonly leastRoundTripMs: number | null
+  /** All that was sent before this time has arrived. */
+  readonly answeredAt: number
   /** Queues a message. Throws `CHANNEL_CLOSED` unless open, `NO_CAPACITY`, `BAD_ARGUMENT`, `FRAME_TOO_LARGE`. */
   send<Name extends PeerMessageName>(name: Name, body: BodyOf<Name>, tail?: ArrayBufferView): void
-  /** Resolves when what waits is below the high-water mark; rejects with `CHANNEL_CLOSED` when the session ends. */
+  /** Carries a self-signed DESCRIPTION or CANDIDATE as it is, outside the session's own sequence. Throws as `send` does. */
+  passOn(frame: Uint8Array): void
+  /** Resolves when what waits, bulk above all, is below the high-water marks; rejects with `CHANNEL_CLOSED` at the end. */
   drained(): Promise<void>
   readonly waitingBytes: number
+  /** Whether there is reason to doubt that the peer is there; then it counts as stalled after less silence. */
+  suspect(isSuspect: boolean): void
   /** Tells the peer that a message of its was refused, without ending the session; not more than it can honestly take. */
   complain(error: unknown, about: MessageName): void
   /** The link under it broke: ends once what had arrived is delivered. */
@@ -90,6 +106,7 @@ export function createSession(options: SessionOptions): Session {
   const handshake = createHandshake(options)
   const allow = createRateLimiter(clock.now())
   const complaints = createTokenBucket(COMPLAINTS, clock.now())
+  const passedOn = createTokenBucket(PASSED_ON, clock.now())
   let state: Session['state'] = 'opening'
   let heartbeat: Heartbeat | null = null
   let handshakeTimer: Timer | null = null
@@ -98,12 +115,27 @@ export function createSession(options: SessionOptions): Session {
     directions: ['any', options.initiator ? 'responder' : 'initiator'],
     allow: (rate) => allow(rate, clock.now()),
   })
-  const write = async (frame: Uint8Array<ArrayBuffer>) => {
-    for (const message of fragmentFrame(frame, channel.maxMessageSize)) {
-      if (channel.bufferedBytes >= HIGH_WATER_BYTES) await channel.drained()
+  const write = async (frame: Uint8Array<ArrayBuffer>, priority: Priority) => {
+    const most = priority === 'bulk' ? Math.min(bulkWindow.pieceBytes, channel.maxMessageSize) : channel.maxMessageSize
+    for (const message of fragmentFrame(frame, most, priority)) {
+      if (priority === 'bulk') await bulkMayLeave()
+      else if (channel.bufferedBytes >= HIGH_WATER_BYTES) await channel.drained()
       channel.send(message)
+      writtenBytes += message.length
     }
   }
+  /** Each piece of a bulk frame waits for all that is interactive, and for a short queue in the channel. */
+  const bulkMayLeave = async () => {
+    for (;;) {
+      if (outbox.waitingBytes('interactive') > 0) await outbox.flushed()
+      else if (channel.bufferedBytes >= bulkWindow.bytes) {
+        bulkWindow.waited(writtenBytes - channel.bufferedBytes)
+        await channel.drained(bulkWindow.bytes)
+      } else return
+    }
+  }
+  const bulkWindow = createBulkWindow(clock)
+  let writtenBytes = 0
   const outbox = createOutbox({
     identity,
     write,
@@ -151,7 +183,7 @@ export function createSession(options: SessionOptions): Session {
 
   const perform = async (step: HandshakeStep) => {
     if (step.write !== undefined) {
-      await write(step.write)
+      await write(step.write, 'interactive')
       outbox.begin(NO_SESSION, 1)
     }
     if (step.begin !== undefined) {
@@ -190,7 +222,12 @@ export function createSession(options: SessionOptions): Session {
         heartbeat?.pong(message.body.ping)
         break
       case 'SESSION_GOODBYE':
-        finish({ code: 'PEER_LEFT', message: `The peer said goodbye (${message.body.reason}).`, by: 'remote' })
+        finish({
+          code: 'PEER_LEFT',
+          message: `The peer said goodbye (${message.body.reason}).`,
+          by: 'remote',
+          goodbye: message.body.reason,
+        })
         channel.close('goodbye')
         break
       case 'SESSION_ERROR':
@@ -213,6 +250,13 @@ export function createSession(options: SessionOptions): Session {
     maxWaitingBytes: MAX_WAITING_BYTES,
     async process(frame) {
       const { header, definition } = admitHeader(frame)
+      if (receiver.state === 'open' && isRelayed(definition)) {
+        if (!passedOn.take(clock.now())) {
+          throw new CentramError('RATE_LIMITED', `A ${definition.name} was refused: too many were passed on.`)
+        }
+        events.onPassedOn(frame.slice())
+        return
+      }
       receiver.check(header, definition)
       const message = await openFrame(frame, remoteKey, verifier)
       if (state === 'ended') return
@@ -253,16 +297,23 @@ export function createSession(options: SessionOptions): Session {
   }, HANDSHAKE_TIMEOUT_MS)
   if (options.initiator) handshake.start().then(perform).catch(refuse)
 
-  const waitingBytes = () => outbox.waitingBytes + channel.bufferedBytes
+  const waitingBytes = () => outbox.waitingBytes('interactive') + outbox.waitingBytes('bulk') + channel.bufferedBytes
   return {
     get state() {
       return state
     },
+    suspect: (isSuspect) => heartbeat?.suspect(isSuspect),
     get stalled() {
       return heartbeat?.stalled ?? false
     },
     get roundTripMs() {
       return heartbeat?.roundTripMs ?? null
+    },
+    get leastRoundTripMs() {
+      return heartbeat?.leastRoundTripMs ?? null
+    },
+    get answeredAt() {
+      return heartbeat?.answeredAt ?? Number.NEGATIVE_INFINITY
     },
     get waitingBytes() {
       return waitingBytes()
@@ -271,9 +322,19 @@ export function createSession(options: SessionOptions): Session {
       if (state !== 'open') throw new CentramError('CHANNEL_CLOSED', `${name} cannot be sent: the session is ${state}.`)
       outbox.send(name, body, tail)
     },
+    passOn(frame) {
+      const { definition } = admitHeader(frame)
+      if (!isRelayed(definition)) {
+        throw new CentramError('BAD_ARGUMENT', `A ${definition.name} is of one session and cannot be passed on.`)
+      }
+      if (state !== 'open')
+        throw new CentramError('CHANNEL_CLOSED', `A signal cannot be sent: the session is ${state}.`)
+      outbox.pass(frame.slice())
+    },
     async drained() {
-      // Frames wait first to be signed and then in the channel; what is still being signed leaves within milliseconds.
-      if (outbox.waitingBytes >= HIGH_WATER_BYTES) await outbox.flushed()
+      // Frames wait first to be signed and then in the channel.
+      await outbox.drained('bulk', BULK_HIGH_WATER_BYTES)
+      await outbox.drained('interactive', HIGH_WATER_BYTES)
       if (state !== 'open') throw new CentramError('CHANNEL_CLOSED', 'The session ended while messages waited.')
       await channel.drained()
     },
@@ -294,4 +355,9 @@ export function createSession(options: SessionOptions): Session {
       closeSoon(reason)
     },
   }
+}
+
+/** Signed by the node that wrote it, whoever hands it over. */
+function isRelayed(definition: MessageDefinition): boolean {
+  return definition.states.includes('relayed')
 }

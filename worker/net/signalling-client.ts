@@ -19,8 +19,10 @@ import { createInbox, type Inbox } from '#core/protocol/inbox.ts'
 import { createOutbox, type Outbox } from '#core/protocol/outbox.ts'
 import { createRateLimiter } from '#core/protocol/rates.ts'
 import { createReceiver } from '#core/protocol/receiver.ts'
-import type { BodyOf } from '#core/protocol/registry.ts'
+import { messageOfType } from '#core/protocol/registry.ts'
 import { serverTranscript, sessionIdOf } from '#core/protocol/transcript.ts'
+import type { RoomMember, WayState } from './introducer.ts'
+import { createRelayGrants, type RelayGrant } from './relay-grants.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 const PING_INTERVAL_MS = 15_000
@@ -45,10 +47,6 @@ export interface SocketEvents {
 
 export type SocketFactory = (url: string, events: SocketEvents) => Socket
 
-export type ServerState = 'none' | 'connecting' | 'open' | 'closed'
-
-export type RoomMember = BodyOf<'SIGNAL_ROOM_STATE'>['members'][number]
-
 export interface SignallingClientOptions {
   readonly url: string
   readonly identity: Identity
@@ -58,18 +56,24 @@ export interface SignallingClientOptions {
   readonly connect: SocketFactory
   /** 16 bytes, new at every start of the node. */
   readonly incarnation: Uint8Array
-  readonly onState: (state: ServerState, reason?: string) => void
+  readonly onState: (state: WayState, reason?: string) => void
   readonly onRoom: (room: Uint8Array, members: readonly RoomMember[]) => void
+  /** Who else is on the same network and lets it be told. */
+  readonly onNearby?: (members: readonly RoomMember[]) => void
   /** A DESCRIPTION or CANDIDATE as it came; whoever takes it verifies it. */
   readonly onRelayed: (frame: Uint8Array) => void
   /** The server refused something but the connection goes on (a full room). */
   readonly onRefused: (error: CentramError) => void
+  /** The server lends its TURN relays. */
+  readonly onRelay?: ((grant: RelayGrant, url: string) => void) | undefined
 }
 
 export interface SignallingClient {
-  readonly state: ServerState
+  readonly state: WayState
   /** Enters a room under a name, now and after every reconnection; null leaves it. */
   enter(room: RoomKeys | null, name: string): void
+  /** Whether others on the same network may be told of this node, and it of them. */
+  showNearby(on: boolean): void
   /** Sends a signed signal; false when there is no connection. */
   relay(frame: Uint8Array): boolean
   /** Tries at once instead of after the present pause. */
@@ -88,16 +92,17 @@ interface Connection {
 
 export function createSignallingClient(options: SignallingClientOptions): SignallingClient {
   const { clock, identity, verifier } = options
-  let state: ServerState = 'connecting'
+  let state: WayState = 'connecting'
   let connection: Connection | null = null
   let room: RoomKeys | null = null
   let name = ''
   let entered = false
+  let nearby = false
   let attempts = 0
   let retryTimer: Timer | null = null
   let finished = false
 
-  const setState = (value: ServerState, reason?: string) => {
+  const setState = (value: WayState, reason?: string) => {
     state = value
     options.onState(value, reason)
   }
@@ -110,6 +115,7 @@ export function createSignallingClient(options: SignallingClientOptions): Signal
         room === null
           ? null
           : { id: room.id, key: room.publicKey, proof: room.prove(to.transcript, identity.publicKey) },
+      ...(nearby && { nearby }),
     })
   }
 
@@ -117,6 +123,11 @@ export function createSignallingClient(options: SignallingClientOptions): Signal
     retryTimer = null
     setState('connecting')
     const receiver = createReceiver('challenged', { directions: ['any', 'from-server'], allow: createAllow(clock) })
+    const relays = createRelayGrants({
+      clock,
+      ask: () => send(() => self.outbox.send('SIGNAL_RELAY', { grant: null })),
+      onGrant: (grant) => options.onRelay?.(grant, options.url),
+    })
     let serverKey: Uint8Array | null = null
     let pings = 0
 
@@ -124,6 +135,7 @@ export function createSignallingClient(options: SignallingClientOptions): Signal
       if (connection !== self) return
       connection = null
       clock.clearTimeout(self.timer)
+      relays.stop()
       self.inbox.stop()
       self.outbox.stop()
       self.socket.close()
@@ -183,6 +195,7 @@ export function createSignallingClient(options: SignallingClientOptions): Signal
       receiver.state = 'registered'
       self.outbox.begin(session)
       sendRoom(self)
+      relays.ask()
       clock.clearTimeout(self.timer)
       ping()
     }
@@ -211,14 +224,20 @@ export function createSignallingClient(options: SignallingClientOptions): Signal
           send(() => self.outbox.send('SESSION_PONG', { ping: message.body.ping }))
           break
         case 'SIGNAL_ROOM_STATE':
-          if (room !== null && equalBytes(message.body.room, room.id)) {
+          if (message.body.room.every((byte) => byte === 0)) options.onNearby?.(message.body.members)
+          else if (room !== null && equalBytes(message.body.room, room.id)) {
             options.onRoom(message.body.room, message.body.members)
           }
           break
+        case 'SIGNAL_RELAY':
+          relays.take(message.body.grant)
+          break
         case 'SIGNAL_THROTTLED':
-          // What was dropped may have been the room; entering twice does no harm.
+          // What was dropped may have been the room or the question for relays; asking twice does no harm.
           clock.setTimeout(() => {
-            if (connection === self) send(() => sendRoom(self))
+            if (connection !== self) return
+            send(() => sendRoom(self))
+            relays.ask()
           }, message.body.retryMs)
           break
         case 'SESSION_GOODBYE':
@@ -228,7 +247,10 @@ export function createSignallingClient(options: SignallingClientOptions): Signal
           return
         case 'SESSION_ERROR':
           if (message.body.fatal) drop(`refused by the server: ${message.body.message}`)
-          else options.onRefused(new CentramError('PEER_REFUSED', message.body.message))
+          // A server without relays refuses the question; that is no failure.
+          else if (messageOfType(message.body.about ?? 0)?.name !== 'SIGNAL_RELAY') {
+            options.onRefused(new CentramError('PEER_REFUSED', message.body.message))
+          }
           break
         default:
       }
@@ -272,6 +294,12 @@ export function createSignallingClient(options: SignallingClientOptions): Signal
     enter(value, as) {
       room = value
       name = as
+      entered = true
+      if (connection !== null) sendRoom(connection)
+    },
+    showNearby(on) {
+      if (nearby === on) return
+      nearby = on
       entered = true
       if (connection !== null) sendRoom(connection)
     },

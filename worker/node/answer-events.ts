@@ -12,9 +12,10 @@ export interface AnswerText {
   result(answer: Answer, promptTokens: number, stages: readonly Stage[], bytesSent: number): GenerateResult
 }
 
-export function createAnswerText(tokenizer: Tokenizer): AnswerText {
+/** `before`: tokens of an answer that goes on. */
+export function createAnswerText(tokenizer: Tokenizer, before: readonly number[] = []): AnswerText {
   const decoder = createStreamDecoder(tokenizer)
-  let text = ''
+  let text = before.map((token) => decoder.push(token)).join('')
   return {
     onToken(token, isEnd, step, digest) {
       const added = isEnd ? decoder.flush() : decoder.push(token)
@@ -23,19 +24,26 @@ export function createAnswerText(tokenizer: Tokenizer): AnswerText {
       return digest === undefined ? event : { ...event, logitsDigest: digest }
     },
     result(answer, promptTokens, stages, bytesSent) {
-      const { tokens, finish, prefillMs, steps, digests } = answer
-      const timings = steps.map(timingOf)
+      const { tokens, finish, kept, prefillMs, steps, drafts, digests } = answer
+      const timings = steps.filter(({ computeMs }) => computeMs.length > 0).map(timingOf)
+      // With drafts a step brings several tokens, so what a token took is a share of all steps.
+      const perToken = (of: (timing: StepTiming) => number) => {
+        const values = timings.map(of)
+        return drafts.held > 0 ? values.reduce((sum, value) => sum + value, 0) / steps.length : medianOf(values)
+      }
       return {
         text: text + decoder.flush(),
         tokens,
         promptTokens,
+        keptTokens: kept,
         finish,
         prefillMs,
-        msPerToken: medianOf(timings.map((timing) => timing.totalMs)),
-        computeMs: stages.map((_, index) => medianOf(timings.map((timing) => timing.computeMs[index] ?? 0))),
-        networkMs: medianOf(timings.map((timing) => timing.networkMs)),
+        msPerToken: perToken((timing) => timing.totalMs),
+        computeMs: stages.map((_, index) => perToken((timing) => timing.computeMs[index] ?? 0)),
+        networkMs: perToken((timing) => timing.networkMs),
         bytesSent,
         stages,
+        drafts,
         logitsDigests: digests,
       }
     },

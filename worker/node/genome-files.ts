@@ -8,8 +8,9 @@ import { createMemorySource } from '#core/formats/byte-source.ts'
 import type { OpenedModel } from '#core/formats/opened-model.ts'
 import { encodeAdapterTensors, decodeAdapterTensors, importPeft } from '#core/genome/peft-adapter.ts'
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, writePeftConfig } from '#core/genome/peft-config.ts'
-import { checkTensors, openGenome, type SignedGenome } from '#core/genome/signed-genome.ts'
+import { GENOME_FILE, checkTensors, openGenome, type SignedGenome } from '#core/genome/signed-genome.ts'
 import { readZip, writeZip, type ZipEntry } from '#core/genome/zip.ts'
+import { NO_LICENCE } from './genome-labels.ts'
 import { loraOf, type GenomeLibrary } from './genome-library.ts'
 import { inflate } from './inflate.ts'
 import type { ModelLibrary } from './model-library.ts'
@@ -20,15 +21,12 @@ export interface GenomeFiles {
   export(genomeId: string): Promise<{ readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }>
 }
 
-const MANIFEST_FILE = 'centram-genome.cbor'
 const MAX_BYTES = 1024 * 1024 * 1024
-/** What an adapter of unknown terms is marked with (SPDX). */
-const NO_LICENCE = 'NOASSERTION'
 
 export function createGenomeFiles(genomes: GenomeLibrary, models: ModelLibrary, verifier: Verifier): GenomeFiles {
   /** The genome that a zip was exported from: signed by its author, with the tensors that are there. */
   async function openOwn(entries: readonly ZipEntry[], model: OpenedModel): Promise<[SignedGenome, ZipEntry] | null> {
-    const [manifest, tensors] = [findEntry(entries, MANIFEST_FILE), findEntry(entries, ADAPTER_WEIGHTS_FILE)]
+    const [manifest, tensors] = [findEntry(entries, GENOME_FILE), findEntry(entries, ADAPTER_WEIGHTS_FILE)]
     if (!manifest || !tensors) return null
     try {
       const genome = await openGenome(manifest.bytes, verifier)
@@ -74,7 +72,7 @@ export function createGenomeFiles(genomes: GenomeLibrary, models: ModelLibrary, 
       const zip = writeZip([
         { name: ADAPTER_CONFIG_FILE, bytes: utf8(config) },
         { name: ADAPTER_WEIGHTS_FILE, bytes: await genomes.readTensors(genomeId) },
-        { name: MANIFEST_FILE, bytes },
+        { name: GENOME_FILE, bytes },
       ])
       return { name: `${fileName(name)}.zip`, bytes: zip }
     },

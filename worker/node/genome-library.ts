@@ -12,6 +12,7 @@ import { signGenome, type SignedGenome } from '#core/genome/signed-genome.ts'
 import { createGenomeStore } from '../storage/genome-store.ts'
 import type { GenomeState } from './lab-api.ts'
 import type { ModelLibrary } from './model-library.ts'
+import type { Quarantine } from './quarantine.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** What a new genome says of itself; the rest follows from its tensors and its author. */
@@ -21,22 +22,32 @@ export interface GenomeLibrary {
   /** Lists what was kept from earlier visits. */
   start(): Promise<void>
   list(): readonly GenomeState[]
-  /** Throws `BAD_ARGUMENT` for one that is not listed. */
+  /** What is here, in quarantine or not. Throws `BAD_ARGUMENT`. */
   find(genomeId: string): SignedGenome
+  /** One that may be used. Throws `QUARANTINED` too. */
+  findFree(genomeId: string): SignedGenome
+  /** Those in quarantine too, which `list` leaves out. */
+  all(): readonly SignedGenome[]
   readTensors(genomeId: string): Promise<Uint8Array<ArrayBuffer>>
-  /** The adapter for a model it fits. Throws `MODEL_MISMATCH`, `SOURCE_CORRUPT`. */
+  /** The adapter for a model it fits. Throws `MODEL_MISMATCH`, `SOURCE_CORRUPT`, `QUARANTINED`. */
   readAdapter(genomeId: string, config: ModelConfig): Promise<Adapter>
-  /** Signs, stores and lists; returns the id. */
-  add(draft: GenomeDraft, tensors: Uint8Array): Promise<string>
+  /** Signs, stores and lists; returns the id. `onSigned` comes before it is stored. */
+  add(draft: GenomeDraft, tensors: Uint8Array, onSigned?: (genome: SignedGenome) => Promise<void>): Promise<string>
   /** Stores and lists a genome as its author signed it. */
   keep(genome: SignedGenome, tensors: Uint8Array): Promise<string>
   remove(genomeId: string): Promise<void>
 }
 
+/** Where nothing comes from others. */
+const NO_QUARANTINE: Pick<Quarantine, 'isHeld' | 'requireFree'> = { isHeld: () => false, requireFree: () => undefined }
+
 export function createGenomeLibrary(
   surroundings: Pick<Surroundings, 'records' | 'blobs' | 'verifier' | 'identity' | 'withLock' | 'wallTime'>,
   models: Pick<ModelLibrary, 'byFingerprint' | 'list'>,
   onChange: () => void,
+  /** The key that a node goes by now which once went by this one. */
+  currentKey: (key: string) => string = (key) => key,
+  quarantine: Pick<Quarantine, 'isHeld' | 'requireFree'> = NO_QUARANTINE,
 ): GenomeLibrary {
   const { records, identity } = surroundings
   const store = createGenomeStore(surroundings)
@@ -71,6 +82,12 @@ export function createGenomeLibrary(
     )
   }
 
+  function findFree(genomeId: string): SignedGenome {
+    const genome = find(genomeId)
+    quarantine.requireFree(genomeId)
+    return genome
+  }
+
   const library: GenomeLibrary = {
     async start() {
       for (const genome of await store.list()) {
@@ -84,14 +101,17 @@ export function createGenomeLibrary(
 
     list: () =>
       [...genomes.values()]
-        .map((genome) => describeGenome(genome, modelOf(genome.manifest.base.hash)))
+        .filter(({ id }) => !quarantine.isHeld(id))
+        .map((genome) => describeGenome(genome, modelOf(genome.manifest.base.hash), currentKey))
         .sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1)),
 
     find,
+    findFree,
+    all: () => [...genomes.values()],
     readTensors: (genomeId) => store.readTensors(find(genomeId)),
 
     async readAdapter(genomeId, config) {
-      const genome = find(genomeId)
+      const genome = findFree(genomeId)
       const tensors = await store.readTensors(genome)
       try {
         return await decodeAdapterTensors(config, loraOf(genome.manifest), tensors)
@@ -101,7 +121,7 @@ export function createGenomeLibrary(
       }
     },
 
-    async add(draft, tensors) {
+    async add(draft, tensors, onSigned) {
       const manifest: GenomeManifest = {
         ...draft,
         version: 1,
@@ -109,7 +129,9 @@ export function createGenomeLibrary(
         tensors: { hash: toHex(sha256(tensors)), bytes: tensors.length },
         author: identity.publicKey,
       }
-      return keep(await signGenome(manifest, identity), tensors)
+      const genome = await signGenome(manifest, identity)
+      await onSigned?.(genome)
+      return keep(genome, tensors)
     },
 
     keep,
@@ -130,13 +152,17 @@ export function loraOf({ base, lora }: Pick<GenomeManifest, 'base' | 'lora'>): L
   return { targets: targetsOf(base.family).filter((target) => targets.includes(target)), rank, alpha, rankStabilised }
 }
 
-function describeGenome({ id, manifest }: SignedGenome, modelId: string | null): GenomeState {
+function describeGenome(
+  { id, manifest }: SignedGenome,
+  modelId: string | null,
+  currentKey: (key: string) => string,
+): GenomeState {
   const { name, createdAt, base, lora, tensors, operator, parents, training, fitness, privacy, licence } = manifest
   return {
     id,
     name,
     createdAt,
-    author: toHex(manifest.author),
+    author: currentKey(toHex(manifest.author)),
     baseHash: base.hash,
     baseName: base.name,
     modelId,

@@ -1,6 +1,6 @@
 // Merges stored genomes, module by module, and keeps the result as a genome of its own.
 
-import { createSha256 } from '#core/crypto/hash.ts'
+import { createSha256, sha256 } from '#core/crypto/hash.ts'
 import { CentramError } from '#core/errors.ts'
 import { createMemorySource } from '#core/formats/byte-source.ts'
 import { parseJsonObject } from '#core/formats/json-file.ts'
@@ -14,16 +14,26 @@ import { hashAdapterSet, mergeId } from '#core/merge/merge-id.ts'
 import type { MergePlan } from '#core/merge/merge-plan.ts'
 import { findAdapterOperator } from '#core/merge/registry.ts'
 import { openTensorSet } from '#core/merge/tensor-set.ts'
-import { utf8 } from '#core/crypto/bytes.ts'
+import { toHex, utf8 } from '#core/crypto/bytes.ts'
 import type { Clock } from '../net/clock.ts'
 import { checkLabels } from './check-labels.ts'
 import { loraOf, type GenomeLibrary } from './genome-library.ts'
 import type { MergePreview, MergeProgress, MergeRequest } from './lab-api.ts'
+import type { MergeWatch } from './merge-watch.ts'
 
 export interface GenomeMerges {
   preview(request: MergeRequest): Promise<MergePreview>
-  /** Returns the new genome's id. */
-  merge(request: MergeRequest): Promise<string>
+  /** Returns the new genome's id. `carriedOutFor` names the node that asked for it. */
+  merge(request: MergeRequest, carriedOutFor?: string): Promise<string>
+  /** Computes it and keeps nothing: the merge's id and the tensors' hash, as whoever computes it finds them. */
+  recompute(request: MergeRequest): Promise<{ readonly mergeId: string; readonly tensors: string }>
+}
+
+interface Computed {
+  /** The merged tensors' file. */
+  readonly tensors: Uint8Array
+  /** Of each module that was approximated. */
+  readonly residuals: readonly number[]
 }
 
 interface Prepared {
@@ -34,15 +44,24 @@ interface Prepared {
   readonly manifest: GenomeManifest
 }
 
+/** Where all genomes are this node's own. */
+const NOBODY_ELSES: MergeWatch = {
+  start: async () => undefined,
+  checkWeights: async () => undefined,
+  beforeKept: async () => undefined,
+  afterKept: async () => undefined,
+}
+
 export function createGenomeMerges(
   genomes: GenomeLibrary,
   clock: Clock,
   onProgress: (progress: MergeProgress | null) => void,
+  watch: MergeWatch = NOBODY_ELSES,
 ): GenomeMerges {
   let isBusy = false
 
   async function open(genomeId: string): Promise<AdapterSet> {
-    const { manifest } = genomes.find(genomeId)
+    const { manifest } = genomes.findFree(genomeId)
     const name = `"${manifest.name}"`
     const source = createMemorySource(name, await genomes.readTensors(genomeId))
     const json = writePeftConfig(manifest.base.family, loraOf(manifest), { baseModel: manifest.base.name })
@@ -57,9 +76,9 @@ export function createGenomeMerges(
     }
     const operator = findAdapterOperator(name)
     const ids = base === undefined ? parents : [base, ...parents]
-    const [first] = ids.map((id) => genomes.find(id).manifest)
+    const [first] = ids.map((id) => genomes.findFree(id).manifest)
     if (!first) throw new CentramError('BAD_ARGUMENT', 'Choose the genomes to merge.')
-    for (const id of ids) checkSameBase(first, genomes.find(id).manifest)
+    for (const id of ids) checkSameBase(first, genomes.findFree(id).manifest)
     const sets = new Map<string, AdapterSet>()
     for (const id of ids) if (!sets.has(id)) sets.set(id, await open(id))
     const setOf = (id: string) => sets.get(id)!
@@ -80,6 +99,7 @@ export function createGenomeMerges(
           'use lora_svd with a smaller rank.',
       )
     }
+    await watch.checkWeights(plan, request)
     const hashes = new Map<string, string>()
     for (const [id, set] of sets) hashes.set(id, await hashAdapterSet(set, createSha256()))
     const hashOf = (id: string) => hashes.get(id) ?? ''
@@ -87,8 +107,7 @@ export function createGenomeMerges(
     return { plan, id, rank: plan.rank ?? 0, manifest: first }
   }
 
-  async function run({ plan, id, rank, manifest }: Prepared, request: MergeRequest): Promise<string> {
-    const { name, operator, parents, base, licence } = request
+  async function compute(plan: MergePlan, { name, operator }: MergeRequest): Promise<Computed> {
     const layout = layOutSafetensors(plan.outputs, { format: 'pt' })
     const places = new Map(layout.entries.map((entry) => [entry.name, entry]))
     const tensors = new Uint8Array(layout.size)
@@ -112,6 +131,17 @@ export function createGenomeMerges(
         show()
       },
     )
+    return { tensors, residuals }
+  }
+
+  async function keep(
+    prepared: Prepared,
+    { tensors, residuals }: Computed,
+    request: MergeRequest,
+    carriedOutFor: string | null,
+  ): Promise<string> {
+    const { plan, id, rank, manifest } = prepared
+    const { name, operator, parents, base, licence } = request
     const { base: model, lora } = manifest
     return genomes.add(
       {
@@ -135,7 +165,21 @@ export function createGenomeMerges(
         licence: licence.trim(),
       },
       tensors,
+      (genome) => watch.beforeKept(genome, request, carriedOutFor),
     )
+  }
+
+  async function alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (isBusy) {
+      throw new CentramError('BAD_ARGUMENT', 'Another merge is in progress. Start this one when it is done.')
+    }
+    isBusy = true
+    try {
+      return await work()
+    } finally {
+      isBusy = false
+      onProgress(null)
+    }
   }
 
   return {
@@ -145,18 +189,20 @@ export function createGenomeMerges(
       return { mergeId: id, rank, modules: plan.outputs.length / 2, genomeBytes: size, random: plan.random }
     },
 
-    async merge(request) {
-      if (isBusy) {
-        throw new CentramError('BAD_ARGUMENT', 'Another merge is in progress. Start this one when it is done.')
-      }
-      isBusy = true
-      try {
-        return await run(await prepare(request), request)
-      } finally {
-        isBusy = false
-        onProgress(null)
-      }
-    },
+    merge: (request, carriedOutFor) =>
+      alone(async () => {
+        const prepared = await prepare(request)
+        const id = await keep(prepared, await compute(prepared.plan, request), request, carriedOutFor ?? null)
+        if (carriedOutFor === undefined) await watch.afterKept(id)
+        return id
+      }),
+
+    recompute: (request) =>
+      alone(async () => {
+        const { plan, id } = await prepare(request)
+        const { tensors } = await compute(plan, request)
+        return { mergeId: id, tensors: toHex(sha256(tensors)) }
+      }),
   }
 }
 

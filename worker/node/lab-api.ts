@@ -4,8 +4,10 @@ import type { ErrorCode } from '#core/errors.ts'
 import type { LoraTarget } from '#core/genome/lora-config.ts'
 import type { TrainingSummary } from '#core/genome/manifest.ts'
 import type { GivenParameters } from '#core/merge/parameters.ts'
+import type { ExperimentApi, ExperimentsState } from './experiment-api.ts'
+import type { GateApi, GateState } from './gate-api.ts'
 
-export interface LabApi {
+export interface LabApi extends ExperimentApi, GenomeRoomApi, GateApi {
   /** What a run would learn from and cost; nothing starts. Throws naming file and line for what cannot be read. */
   previewTraining(request: TrainingRequest): Promise<TrainingPreview>
   /** Starts a run and returns its id; `NodeState.runs` follows it. Its text and checkpoints outlive the tab. */
@@ -36,8 +38,87 @@ export interface LabApi {
   mergeGenomes(request: MergeRequest): Promise<string>
 }
 
+/** Genomes between the nodes of a room. */
+export interface GenomeRoomApi {
+  /** Gives a genome's files to who asks, and announces it where it is this node's own; or takes all of that back. */
+  shareGenome(genomeId: string, shared: boolean): Promise<void>
+  /** Asks the linked nodes for genomes of a model, of one domain or any; `NodeState.roomGenomes` shows what they list. */
+  findGenomes(modelId: string, domain?: string): Promise<void>
+  /** Fetches a genome of the room and keeps it in quarantine, where the gate judges it; returns its id. */
+  fetchGenome(genomeId: string): Promise<string>
+  /** Asks a node to carry out a merge of genomes that both have, carries it out here too, and compares. */
+  proposeMerge(peer: string, request: MergeRequest): Promise<ProposedMerge>
+  /** Whether others may ask this node for merges. */
+  setMergesForOthers(allowed: boolean): Promise<void>
+  /** Text that others may have genomes judged by; it never leaves this node. No file takes the consent back. */
+  setJudgingText(domain: string, files: readonly Blob[], names: readonly string[]): Promise<void>
+  /** Has a node judge genomes on its own text; resolves when it has reported, to `RoomGenome.evaluations`. */
+  requestEvaluation(peer: string, genomeIds: readonly string[], domain: string, probes: number): Promise<void>
+}
+
+export interface GenomeRoomState {
+  /** Announced in this room, the latest first. */
+  readonly roomGenomes: readonly RoomGenome[]
+  /** Ids of those that this node gives to who asks. */
+  readonly sharedGenomes: readonly string[]
+  readonly mergesForOthers: boolean
+  /** The text that others may have genomes judged by. */
+  readonly judging: JudgingState | null
+}
+
+/** A genome as it was announced; nothing of it is checked before it is fetched. */
+export interface RoomGenome {
+  readonly id: string
+  readonly name: string
+  readonly baseHash: string
+  readonly baseName: string
+  readonly author: string
+  /** Null for this node's own. */
+  readonly authorName: string | null
+  readonly bytes: number
+  readonly generation: number
+  readonly licence: string
+  readonly claims: readonly { readonly domain: string; readonly loss: number; readonly baseLoss: number | null }[]
+  readonly announcedAt: number
+  /** Other nodes that told of it. */
+  readonly holders: number
+  /** Among this node's genomes, or in quarantine here. */
+  readonly here: boolean
+  readonly fetching: boolean
+  /** The listed model it fits. */
+  readonly modelId: string | null
+  readonly evaluations: readonly GenomeEvaluation[]
+}
+
+/** What a genome changed on an evaluator's own text, signed by the evaluator: nats a token, below zero is better. */
+export interface GenomeEvaluation {
+  readonly evaluator: string
+  /** Null for this node. */
+  readonly evaluatorName: string | null
+  readonly domain: string
+  readonly probes: number
+  readonly delta: number
+  /** Bounds of the 95 % interval. */
+  readonly low: number
+  readonly high: number
+  readonly at: number
+}
+
+export interface JudgingState {
+  readonly domain: string
+  readonly bytes: number
+}
+
+export interface ProposedMerge {
+  /** Of the other node's result, which it shares. */
+  readonly genomeId: string
+  readonly mergeId: string
+  /** Whether this node found the same bits. */
+  readonly isSame: boolean
+}
+
 /** What `NodeState` says of training and genomes. */
-export interface LabState {
+export interface LabState extends ExperimentsState, GenomeRoomState, GateState {
   readonly runs: readonly RunState[]
   readonly genomes: readonly GenomeState[]
   /** Those the active model answers with. */
@@ -131,6 +212,7 @@ export interface GenomeState {
   readonly id: string
   readonly name: string
   readonly createdAt: number
+  /** The key that its author goes by now. */
   readonly author: string
   readonly baseHash: string
   readonly baseName: string
@@ -168,6 +250,8 @@ export interface MergeRequest {
   readonly rank?: number
   readonly seed: number
   readonly licence: string
+  /** A person lets genomes of others weigh more than the gate's rules allow. */
+  readonly uncapped?: boolean
 }
 
 export interface MergePreview {

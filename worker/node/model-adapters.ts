@@ -11,7 +11,7 @@ export interface ModelAdapters {
   /** Reads what was kept from earlier visits. */
   start(): Promise<void>
   chosen(modelId: string): readonly ActiveGenome[]
-  /** Throws `BAD_ARGUMENT` for a genome that is not here, one named twice, or a weight that is no number. */
+  /** Throws `BAD_ARGUMENT` for a genome that is not here, one named twice, or a weight that is no number; `QUARANTINED`. */
   choose(modelId: string, adapters: readonly ActiveGenome[]): Promise<void>
   /** Throws `MODEL_MISMATCH` for one that does not fit, `SOURCE_CORRUPT`. */
   read(model: OpenedModel, adapters: readonly ActiveGenome[]): Promise<ActiveAdapter[]>
@@ -29,7 +29,7 @@ export function createModelAdapters(genomes: GenomeLibrary, records: Records, se
 
   function check(adapters: readonly ActiveGenome[]): void {
     for (const { genomeId, weight } of adapters) {
-      genomes.find(genomeId)
+      genomes.findFree(genomeId)
       if (!Number.isFinite(weight)) throw new CentramError('BAD_ARGUMENT', `${weight} is no weight of an adapter.`)
     }
     if (new Set(adapters.map(({ genomeId }) => genomeId)).size !== adapters.length) {

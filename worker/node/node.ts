@@ -2,86 +2,206 @@
 
 import { toHex } from '#core/crypto/bytes.ts'
 import { CentramError, errorCode, errorMessage } from '#core/errors.ts'
-import { createShardServer } from '../hyperlink/shard-server.ts'
-import type { PipePort } from '../hyperlink/pipe-port.ts'
+import { createTraffic } from '#core/protocol/traffic.ts'
+import { createStepScheduler } from '../hyperlink/step-scheduler.ts'
+import { createStreams } from '../net/streams.ts'
 import { createSwarm } from '../net/swarm.ts'
 import { createActiveModel } from './active-model.ts'
 import { createAnswers } from './answers.ts'
-import type { NodeApi, Notice } from './api.ts'
-import { handleInfer } from './handlers/infer.ts'
+import { createAnnouncements } from './announcements.ts'
+import { createAnswering } from './answering.ts'
+import type { NodeApi } from './api.ts'
+import { handleKeys } from './handlers/keys.ts'
 import { handlePeer } from './handlers/peer.ts'
-import { handlePipe } from './handlers/pipe.ts'
-import { inviteLink, readInvite } from './invite.ts'
+import { createPipeHandlers, createPipePort, handlePipe } from './handlers/pipe.ts'
+import { createHeldStages } from './held-stages.ts'
+import { createHousekeeping, NOTHING_LIMITED } from './housekeeping.ts'
+import { inviteLink } from './invite.ts'
 import { createModelLibrary } from './model-library.ts'
 import { createGenomeLibrary } from './genome-library.ts'
+import { createKeyBook } from './key-book.ts'
+import { createKeyChanges, ownerOf } from './key-changes.ts'
 import { createLab } from './lab.ts'
+import { createLedger } from './ledger.ts'
+import { NO_LEDGER } from './ledger-state.ts'
+import { createLinkSpeedMeter } from './link-speed.ts'
+import { createLinkSettings } from './link-settings.ts'
 import { createModelAdapters } from './model-adapters.ts'
+import { createDiscovery } from './discovery.ts'
+import { createDoor } from './door.ts'
+import { NO_DOOR } from './door-parts.ts'
+import { createNearby } from './nearby.ts'
 import { defaultName } from './node-name.ts'
-import { createAnswerServer, createRemoteAnswers } from './remote-answers.ts'
+import { createNotices } from './notices.ts'
+import { createQuarantine } from './quarantine.ts'
+import { createRoomEntry } from './room-entry.ts'
+import { createRoomNews } from './room-news.ts'
 import { createRoomPeers } from './room-peers.ts'
 import { createShardLoader } from './shard-loader.ts'
+import { shareShards } from './shared-shards.ts'
+import { createSharing, NOTHING_SHARED } from './sharing.ts'
+import { createSoloEngines } from './solo-engines.ts'
 import { createStateStore } from './state.ts'
+import { storeModel } from './store-model.ts'
+import { sellMerges } from './merge-sales.ts'
 import type { Surroundings } from './surroundings.ts'
 
-/** Sessions one asker may hold open on this node. */
-const MAX_SESSIONS = 4
-const MAX_NOTICES = 5
 /** Nodes that come or go within this time are placed together. */
 const SETTLE_MS = 400
 const ROUND_TRIP_REFRESH_MS = 2000
+/** A node with less to spare is no help. */
+const USEFUL_BYTES = 64 * 1024 * 1024
 
 export interface CentramNode {
   readonly api: NodeApi
+  /** Stores every byte of a model, without loading it, so that this node can give it on. */
+  storeModel(modelId: string): Promise<void>
   close(): void
 }
 
-export async function createNode(surroundings: Surroundings): Promise<CentramNode> {
+/** What a simulation replaces: a GPU by one that it computes, the swarm by one that it watches. */
+export interface NodeParts {
+  readonly createShards: typeof createShardLoader
+  readonly createSwarm: typeof createSwarm
+  readonly createStreams: typeof createStreams
+}
+
+export async function createNode(surroundings: Surroundings, replaced: Partial<NodeParts> = {}): Promise<CentramNode> {
+  const parts: NodeParts = { createShards: createShardLoader, createSwarm, createStreams, ...replaced }
   const { settings, identity, records, clock, random } = surroundings
-  // Tabs of one browser share the records: what is one node's own is kept under its key.
-  const self = toHex(identity.publicKey)
+  // Tabs of one browser share the records: what is one node's own is kept under its first key.
+  const self = await ownerOf(surroundings)
   const nameKey = `name/${self}`
-  const roomKey = `room/${self}`
   const kept = await records.get('settings', nameKey)
   const name = typeof kept === 'string' && kept !== '' ? kept : defaultName(identity.publicKey)
-  const swarm = createSwarm({ ...surroundings, name, ...(settings.serverUrl && { serverUrl: settings.serverUrl }) })
+  const keys = createKeyBook(records, surroundings.verifier, () =>
+    store.update({ genomes: genomes.list(), ...lab.room() }),
+  )
+  const traffic = createTraffic(identity, surroundings.verifier)
+  const swarm = parts.createSwarm({
+    ...surroundings,
+    identity: traffic.identity,
+    verifier: traffic.verifier,
+    onHandled: traffic.noteHandled,
+    requireKey: keys.require,
+    name,
+    ...(settings.serverUrl && { serverUrl: settings.serverUrl }),
+    onRelay: (grant, serverUrl) => links.granted(grant, serverUrl),
+  })
   const store = createStateStore({
     id: swarm.id,
     name,
     gpu: { kind: 'starting' },
     server: { url: settings.serverUrl ?? null, state: 'none' },
+    ways: [],
+    offeredWays: [],
+    nearby: { on: false, nodes: [], pairing: null },
     room: null,
     peers: [],
+    links: { stun: false, servers: [], relays: [] },
     models: [],
     placement: null,
     held: [],
     speed: null,
     notices: [],
     runs: [],
+    experiments: [],
     genomes: [],
     adapters: [],
     merge: null,
+    roomGenomes: [],
+    sharedGenomes: [],
+    mergesForOthers: false,
+    judging: null,
+    arrivals: [],
+    gateRules: { accept: 'ask', fetchFor: [] },
+    sharing: NOTHING_SHARED,
+    limits: NOTHING_LIMITED,
+    ledger: NO_LEDGER,
+    door: NO_DOOR,
+    engine: null,
   })
-  const peers = createRoomPeers(swarm)
-  const port: PipePort = { self: swarm.id, send: swarm.send, nameOf: peers.nameOf, now: clock.now }
-  const library = createModelLibrary(surroundings, () =>
+  const notify = createNotices(store)
+  const links = createLinkSettings({
+    ...surroundings,
+    onChange: (chosen, relays) => store.update({ links: { ...chosen, relays } }),
+  })
+  const discovery = createDiscovery({
+    ...surroundings,
+    ...settings,
+    swarm,
+    name: () => store.get().name,
+    load() {
+      const { speed } = store.get()
+      const tokensPerSecond = speed === null ? 0 : Math.round(10_000 / Math.max(0.1, speed.totalMs)) / 10
+      return { ...answers.load(), tokensPerSecond }
+    },
+    find: (query) => peers.find(query),
+    onChange: () => showRoom(),
+  })
+  const room = createRoomEntry({ ...surroundings, owner: self, swarm, discovery, notify })
+  const nearby = createNearby({
+    ...surroundings,
+    swarm,
+    name: () => store.get().name,
+    ways: () => discovery.ways(),
+    openRoom: room.open,
+    async enter(secret, ways) {
+      await discovery.addWays(ways)
+      await room.enter(secret)
+    },
+    onChange: () => showRoom(),
+    onNotice: (level, message) => notify(level, 'PEER_REFUSED', message),
+  })
+  const peers = createRoomPeers(swarm, (peer) => discovery.exchange.loadOf(peer))
+  const port = createPipePort(swarm, { nameOf: peers.nameOf, now: clock.now }, () => pipes)
+  const sharing = createSharing(
+    surroundings,
+    swarm,
+    () => library,
+    (shown) => store.update({ sharing: shown }),
+  )
+  const library = createModelLibrary(surroundings, sharing, () =>
     store.update({ models: library.list(), genomes: genomes.list() }),
   )
-  const genomes = createGenomeLibrary(surroundings, library, () => store.update({ genomes: genomes.list() }))
+  const quarantine = createQuarantine(records, () => store.update({ genomes: genomes.list(), ...lab.room() }))
+  const genomes = createGenomeLibrary(
+    surroundings,
+    library,
+    () => store.update({ genomes: genomes.list() }),
+    keys.current,
+    quarantine,
+  )
   const adapters = createModelAdapters(genomes, records, self)
-  const shards = createShardLoader(surroundings, swarm.id, (gpu) => {
-    store.update({ gpu })
-    announceToAll()
+  const house = createHousekeeping(surroundings, {
+    owner: self,
+    self: swarm.id,
+    store,
+    sharing,
+    library: () => library,
+    held: () => held,
+    active: () => active,
+    answers: () => answers,
+    announcements: () => announcements,
+    nameOf: peers.nameOf,
+    leave: room.api.leave,
+  })
+  const loader = parts.createShards(surroundings, swarm.id, (gpu) => {
+    store.update({ gpu: house.offered(gpu) })
+    announcements.toAll()
     if (gpu.kind === 'none' && gpu.reason === 'device-lost') {
       active.pipeline()?.fail(swarm.id, new CentramError('GPU_LOST', `${gpu.message} ${gpu.remedy}`))
-      held.close()
+      held.fail(new CentramError('GPU_LOST', gpu.message))
     }
   })
+  const shards = shareShards(house.meter(loader), swarm.id, createStepScheduler(clock, house.share))
   const active = createActiveModel({
     port,
     library,
     shards,
     adapters,
     helpers: peers.helpers,
+    gpuOf: (id) => peers.list().find((peer) => peer.id === id)?.gpu ?? '',
     random,
     onPlacement(placement) {
       // How fast another model answered says nothing of this one.
@@ -90,76 +210,127 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     },
     onAdapters: (active) => store.update({ adapters: active }),
     onReady() {
-      announceToAll()
+      announcements.toAll()
       // Nodes that came or went while it was loading are placed now.
       followSoon()
     },
     onNotice: (code, message) => notify('warning', code, message),
   })
-  const answers = createAnswers(active, () => active.follow())
-  const lab = createLab(surroundings, { self, library, genomes, adapters, shards, active, answers }, (change) =>
-    store.update(change),
+  const announcements = createAnnouncements({ swarm, store, library, active, helps: house.helps })
+  const answers = house.countAnswers(createAnswers(active, () => active.follow(), clock.now))
+  const engines = createSoloEngines(
+    surroundings,
+    library,
+    () => store.get().gpu.kind === 'ready',
+    (engine) => store.update({ engine }),
   )
-  const held = createShardServer({
-    port,
-    maxSessions: MAX_SESSIONS,
-    onChange() {
-      const shown = held.held().map(({ owner, title, stages, ready }) => ({ ownerId: owner, title, stages, ready }))
-      store.update({ held: shown })
-    },
-    async loadShard({ model: reference, range, profile, signal, onProgress }) {
-      await shards.start()
-      const { modelId, model } = await library.resolve(reference, signal)
-      const part = (done: number) => onProgress(done, 0)
-      await library.fetch(modelId, range, { signal, onProgress: (done) => part(done * 0.8) })
-      const shard = await shards.load(model, range, { profile, signal, onProgress: (done) => part(0.8 + done * 0.2) })
-      if (active.current()?.modelId !== modelId) library.setStatus(modelId, { status: 'listed', progress: 0 })
-      return shard
-    },
+  const streams = parts.createStreams({ swarm, clock, random })
+  const linkSpeed = createLinkSpeedMeter({
+    streams,
+    clock,
+    random,
+    connections: (peer) => swarm.peers().find(({ id }) => id === peer)?.connections ?? 1,
+    busy: answers.busy,
   })
-  const asked = createRemoteAnswers(swarm.send, random)
-  const served = createAnswerServer(swarm.send, answers, (fingerprint) => {
+  const gossip = createRoomNews(surroundings, swarm, self)
+  const { nameOf } = peers
+  const keyChanges = createKeyChanges({
+    surroundings,
+    owner: self,
+    swarm,
+    gossip,
+    keys,
+    onRotated: (rotation) => ledger.closeLog(rotation),
+    onStolen: () =>
+      notify(
+        'error',
+        'KEY_REVOKED',
+        'Somebody else changed the key of this node, so others refuse it. Start as a new node, in the settings of this page.',
+      ),
+  })
+  handleKeys(swarm, keyChanges)
+  const modelTitle = (fingerprint: string): string | null => {
     const modelId = library.byFingerprint(fingerprint)
-    return modelId !== undefined && active.current()?.modelId === modelId ? modelId : undefined
+    return library.list().find(({ id }) => id === modelId)?.title ?? null
+  }
+  const ledger = createLedger(
+    surroundings,
+    { owner: self, swarm, gossip, keys, genomes, nameOf, modelTitle, notify },
+    (shown) => store.update({ ledger: shown }),
+  )
+  const lab = createLab(
+    surroundings,
+    {
+      self,
+      library,
+      genomes,
+      adapters,
+      shards,
+      active,
+      answers,
+      swarm,
+      gossip,
+      keys,
+      quarantine,
+      contents: sharing.exchange,
+      nameOf,
+      sales: sellMerges(() => answering.receipts, ledger.accounts),
+      share: house.share,
+      requireMemory: house.requireMemory,
+      requireHelping: house.requireHelping,
+    },
+    (change) => store.update(change),
+  )
+  const answering = createAnswering({
+    surroundings,
+    swarm,
+    store,
+    answers,
+    engines,
+    active,
+    library,
+    shards,
+    peers,
+    discovery,
+    accounts: ledger.accounts,
+    notify,
+    requireHelping: house.requireHelping,
   })
-
-  let noticeCount = 0
-  function notify(level: Notice['level'], code: Notice['code'], message: string): void {
-    const notice = { id: String(++noticeCount), level, code, message }
-    store.update({ notices: [...store.get().notices, notice].slice(-MAX_NOTICES) })
-  }
-
-  function announce(peer: string): void {
-    const { gpu, name: own } = store.get()
-    const ready = active.current()
-    const model = ready && !ready.pipeline.broken() ? library.list().find(({ id }) => id === ready.modelId) : undefined
-    const models = model && ready ? [{ id: model.id, title: model.title, fingerprint: ready.model.fingerprint }] : []
-    const about =
-      gpu.kind === 'ready'
-        ? {
-            light: false,
-            gpu: gpu.description || `${gpu.vendor} ${gpu.architecture}`.trim(),
-            budgetBytes: gpu.budgetBytes,
-            bytesPerSecond: gpu.bytesPerSecond,
-          }
-        : { light: true, gpu: '', budgetBytes: 0, bytesPerSecond: 0 }
-    try {
-      swarm.send(peer, 'PEER_CAPABILITIES', { name: own, ...about, models })
-    } catch {
-      // It left meanwhile.
-    }
-  }
-  function announceToAll(): void {
-    for (const peer of swarm.peers()) if (peer.link === 'open') announce(peer.id)
-  }
+  const door = createDoor(
+    surroundings,
+    {
+      owner: self,
+      store,
+      generate: answering.generateFor,
+      stop: (requestId) => void answering.api.stop(requestId),
+      answers,
+      requireHelping: house.requireHelping,
+    },
+    (shown) => store.update({ door: shown }),
+  )
+  const held = createHeldStages({
+    port,
+    library,
+    shards,
+    active,
+    requireHelping: house.requireHelping,
+    onWork(owner, columns) {
+      answering.noteWork(owner, columns)
+      if (owner !== swarm.id) house.countColumns(columns)
+    },
+    onChange: (stages) => store.update({ held: stages }),
+  })
+  const pipes = createPipeHandlers(held, active)
 
   function showRoom(): void {
     const { url } = store.get().server
-    const room = swarm.room
-    const invite = room ? inviteLink(settings.pageUrl, room.secret) : ''
+    const secret = swarm.room?.secret
+    const invite = secret ? inviteLink(settings.pageUrl, secret, discovery.ways()) : ''
     store.update({
       server: { url, ...swarm.server },
-      room: room ? { id: invite.slice(-32), invite } : null,
+      ...discovery.shown(),
+      nearby: nearby.shown(),
+      room: secret ? { id: toHex(secret), invite } : null,
       peers: peers.list(),
     })
   }
@@ -173,22 +344,21 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
     }, SETTLE_MS)
   }
 
-  /** Its layers are placed anew, so that this node's own answers go on; what it was asked to answer ends. */
+  /** Others take over its layers, so that this node's own answers go on; what it was asked to answer, another is asked. */
   function peerGone(peer: string, what: string): void {
-    const ending = 'so the answer ends here. What was written is kept.'
-    active.onPeerLost(peer, new CentramError('PEER_LEFT', `${peers.nameOf(peer)} ${what}.`))
-    asked.onPeerLost(peer, new CentramError('PEER_LEFT', `${peers.nameOf(peer)} ${what}, ${ending}`))
+    const reason = new CentramError('PEER_LEFT', `${peers.nameOf(peer)} ${what}.`)
+    active.onPeerLost(peer, reason)
+    answering.onPeerGone(peer, reason)
   }
 
-  handlePipe(swarm, held, active)
-  handleInfer(swarm, asked, served)
-  handlePeer(swarm, (peer, capabilities) => {
+  handlePipe(swarm, pipes)
+  handlePeer(swarm, discovery.exchange, (peer, capabilities) => {
     peers.learn(peer, capabilities)
     showRoom()
     followSoon()
   })
   swarm.onChange(showRoom)
-  swarm.onPeerOpen(announce)
+  swarm.onPeerOpen(announcements.to)
   swarm.onPeerInterrupted((peer, interrupted) => {
     if (interrupted) peerGone(peer, 'fell silent')
     followSoon()
@@ -196,7 +366,7 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
   swarm.onPeerLost((peer, loss) => {
     peerGone(peer, loss.code === 'PEER_LEFT' ? 'left' : `was lost (${loss.message})`)
     held.onPeerLost(peer)
-    served.onPeerLost(peer)
+    answering.onPeerLost(peer)
     peers.forget(peer)
     followSoon()
   })
@@ -207,13 +377,16 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
   }
   let refreshTimer = clock.setTimeout(refresh, ROUND_TRIP_REFRESH_MS)
 
-  async function enter(secret: Uint8Array): Promise<void> {
-    swarm.join(secret)
-    await records.put('settings', roomKey, secret)
-  }
-
   const api: NodeApi = {
     ...lab.api,
+    ...sharing.api,
+    ...room.api,
+    ...answering.api,
+    generate: house.countOwn(answering.api.generate),
+    ...ledger.api,
+    ...door.api,
+    ...house.api,
+    changeKey: keyChanges.change,
     async watch(listener) {
       store.watch(listener)
     },
@@ -221,83 +394,84 @@ export async function createNode(surroundings: Surroundings): Promise<CentramNod
       const next = wanted.trim().slice(0, 40) || defaultName(identity.publicKey)
       store.update({ name: next })
       swarm.rename(next)
-      announceToAll()
+      discovery.refresh()
+      announcements.toAll()
       await records.put('settings', nameKey, next)
     },
     addModel: (input) => library.add(input),
     async estimateModel(modelId) {
-      return library.estimate(modelId, 2048)
+      const estimate = await library.estimate(modelId, 2048)
+      return { ...estimate, engines: await engines.fitting(modelId) }
     },
     async loadModel(modelId, options) {
       await shards.start()
+      // Nodes with memory to spare that only others know come in time for the next placement.
+      void discovery.find({ model: null, genome: null, budgetBytes: USEFUL_BYTES }, () => true)
+      await engines.unload(modelId)
       await active.load(modelId, options)
     },
+    async loadWithEngine(modelId, engine) {
+      active.unload(modelId)
+      await engines.load(modelId, engine)
+    },
     async cancelLoad(modelId) {
+      await engines.unload(modelId)
       active.cancel(modelId)
     },
     async unloadModel(modelId) {
+      await engines.unload(modelId)
       active.unload(modelId)
     },
     async removeModel(modelId) {
+      await engines.unload(modelId)
       active.unload(modelId)
       await library.remove(modelId)
     },
-    async share() {
-      const secret = swarm.room?.secret ?? random(16)
-      await enter(secret)
-      return inviteLink(settings.pageUrl, secret)
+    ...nearby.api,
+    setWays: discovery.setWays,
+    async setVisible(visible) {
+      discovery.setVisible(visible)
     },
-    async join(invite) {
-      await enter(readInvite(invite))
-    },
-    async leave() {
-      swarm.leave()
-      await records.delete('settings', roomKey)
-    },
-    async generate(request, listener) {
-      const onEvent = (event: Parameters<typeof listener>[0]) => {
-        if (event.type === 'token') store.update({ speed: event.timing })
-        listener(event)
-      }
-      const holder = peers.holderOf(request.modelId)
-      if (store.get().gpu.kind === 'starting') await shards.start().catch(() => undefined)
-      const light = store.get().gpu.kind !== 'ready'
-      const foreign = light || !library.list().some(({ id }) => id === request.modelId)
-      if (foreign && holder) return asked.ask(holder.peer, holder.fingerprint, request, onEvent)
-      if (light) await shards.start()
-      return answers.generate(request, { onEvent })
-    },
-    async stop(requestId) {
-      if (!answers.stop(requestId)) asked.stop(requestId)
+    setLinks: links.set,
+    measureLink: linkSpeed.measure,
+    async traffic() {
+      return traffic.counts()
     },
   }
 
+  await house.start()
+  await links.start()
+  await discovery.start()
+  await nearby.start()
+  await keys.start()
+  await ledger.start()
+  await sharing.start()
   await library.start()
   await lab.start().catch((error: unknown) => notify('warning', errorCode(error), errorMessage(error)))
+  house.watch()
+  await door.start()
   void shards.start().catch(() => undefined)
-  await rejoin()
+  await room.rejoin()
 
-  /** The room of the invite link; else the one this tab was in before it was reloaded. */
-  async function rejoin(): Promise<void> {
-    if (settings.invite !== undefined && settings.invite !== '') {
-      try {
-        await enter(readInvite(settings.invite))
-        return
-      } catch (error) {
-        notify('error', 'BAD_ARGUMENT', errorMessage(error))
-      }
-    }
-    const secret = await records.get('settings', roomKey)
-    if (secret instanceof Uint8Array && secret.length === 16) swarm.join(secret)
-  }
-
+  const closing = new AbortController()
   return {
     api,
+    storeModel: (modelId) => storeModel(library, modelId, closing.signal),
     close() {
+      closing.abort()
       clock.clearTimeout(refreshTimer)
+      house.close()
+      door.close()
       lab.close()
+      ledger.close()
+      gossip.close()
+      sharing.close()
+      nearby.close()
+      discovery.close()
+      engines.close()
       active.close()
       held.close()
+      streams.close()
       swarm.close()
       shards.close()
     },

@@ -1,17 +1,16 @@
-// Answers between nodes, both ends of the infer family: asking another node, which a light node does for every chat, and
-// serving those who ask here.
+// Answers of other nodes, which a light node asks for every chat: the questions under way, and their answers put together again.
 
-import { fromHex, toHex } from '#core/crypto/bytes.ts'
-import { CentramError, errorCode, errorMessage, type ErrorCode } from '#core/errors.ts'
+import { equalBytes, fromHex, toHex } from '#core/crypto/bytes.ts'
+import { CentramError, type ErrorCode } from '#core/errors.ts'
+import { answerTranscript, type Question } from '#core/protocol/answer-transcript.ts'
 import type { BodyOf } from '#core/protocol/registry.ts'
 import type { Swarm } from '../net/swarm.ts'
-import type { Answers } from './answers.ts'
+import { priceOf } from './answer-prices.ts'
 import type { GenerateEvent, GenerateRequest, GenerateResult } from './api.ts'
+import { questionOf } from './question.ts'
+import type { UsageReceipts } from './usage-receipts.ts'
 
 type Send = Swarm['send']
-
-/** Answers one peer may have running or waiting here. */
-const MAX_PER_PEER = 4
 
 export interface RemoteAnswers {
   ask(
@@ -21,26 +20,36 @@ export interface RemoteAnswers {
     onEvent: (event: GenerateEvent) => void,
   ): Promise<GenerateResult>
   stop(requestId: string): boolean
+  onOffer(peer: string, body: BodyOf<'INFER_OFFER'>): void
   onAccept(peer: string, body: BodyOf<'INFER_ACCEPT'>): void
   onReject(peer: string, body: BodyOf<'INFER_REJECT'>): void
   onTokens(peer: string, body: BodyOf<'INFER_TOKENS'>): void
-  onDone(peer: string, body: BodyOf<'INFER_DONE'>): void
+  onDone(peer: string, body: BodyOf<'INFER_DONE'>): Promise<void>
   onPeerLost(peer: string, reason: CentramError): void
 }
 
 interface Asked {
   readonly peer: string
   readonly requestId: string
+  readonly question: Question
   readonly onEvent: (event: GenerateEvent) => void
   readonly tokens: number[]
   text: string
   promptTokens: number
+  /** As it was offered last. */
+  price: BodyOf<'INFER_OFFER'>['price']
   resolve(result: GenerateResult): void
   reject(error: CentramError): void
 }
 
 /** Asks other nodes and puts their answers together again. */
-export function createRemoteAnswers(send: Send, random: (length: number) => Uint8Array): RemoteAnswers {
+export function createRemoteAnswers(
+  send: Send,
+  random: (length: number) => Uint8Array,
+  receipts: Pick<UsageReceipts, 'expect' | 'verify'>,
+  /** What this node pays for an answer at most. */
+  cap: () => number = () => 0,
+): RemoteAnswers {
   const asked = new Map<string, Asked>()
 
   function find(peer: string, request: Uint8Array): Asked | undefined {
@@ -52,20 +61,15 @@ export function createRemoteAnswers(send: Send, random: (length: number) => Uint
     ask(peer, fingerprint, request, onEvent) {
       const id = random(16)
       const key = toHex(id)
-      const { prompt, maxTokens, sampling = {}, stopAtEnd = true } = request
+      const question = questionOf(fingerprint, request)
       const answer = new Promise<GenerateResult>((resolve, reject) => {
-        const state = { tokens: [], text: '', promptTokens: 0 }
-        asked.set(key, { peer, requestId: request.requestId, onEvent, ...state, resolve, reject })
+        const { tokens, text } = request.continueFrom ?? { tokens: [], text: '' }
+        const state = { tokens: [...tokens], text, promptTokens: 0, price: { prompt: 0, answer: 0 } }
+        asked.set(key, { peer, requestId: request.requestId, question, onEvent, ...state, resolve, reject })
       })
       try {
-        send(peer, 'INFER_REQUEST', {
-          request: id,
-          model: fingerprint,
-          prompt: wirePrompt(prompt),
-          maxTokens,
-          sampling,
-          stopAtEnd,
-        })
+        const priceCap = cap()
+        send(peer, 'INFER_REQUEST', { request: id, ...question, ...(priceCap > 0 && { priceCap }) })
       } catch (error) {
         asked.delete(key)
         throw error
@@ -82,9 +86,19 @@ export function createRemoteAnswers(send: Send, random: (length: number) => Uint
       return false
     },
 
-    onAccept(peer, { request, promptTokens }) {
+    onOffer(peer, { request, price, position, tokensPerSecond }) {
       const found = find(peer, request)
-      if (found) found.promptTokens = promptTokens
+      if (!found) return
+      found.price = price
+      found.onEvent({ type: 'queue', position, tokensPerSecond })
+    },
+
+    onAccept(peer, { request, promptTokens, path }) {
+      const found = find(peer, request)
+      if (!found) return
+      found.promptTokens = promptTokens
+      // Its turn has come.
+      found.onEvent({ type: 'prefill', done: 0, total: promptTokens, path })
     },
 
     onReject(peer, { request, code, message }) {
@@ -106,11 +120,28 @@ export function createRemoteAnswers(send: Send, random: (length: number) => Uint
       }
     },
 
-    onDone(peer, { request, finish, timings }) {
+    async onDone(peer, { request, finish, timings, usage, transcript }) {
       const found = find(peer, request)
       if (!found) return
-      const { text, tokens, promptTokens } = found
-      found.resolve({ text, tokens, promptTokens, finish, ...timings, stages: [], logitsDigests: [] })
+      const { text, tokens, promptTokens, question } = found
+      const answer = { text, tokens, promptTokens, finish, ...timings, stages: [], answeredBy: peer, logitsDigests: [] }
+      const model = fromHex(question.model)
+      if (!transcript || !model) return found.resolve(answer)
+      const hash = answerTranscript(question, tokens)
+      if (!equalBytes(hash, transcript.hash)) {
+        const error = new CentramError(
+          'PROTOCOL_VIOLATION',
+          'The node that answered signed another answer than it gave.',
+        )
+        found.reject(error)
+        throw error
+      }
+      const price = priceOf(found.price, usage)
+      // What costs more than it may is not signed for, and so not paid.
+      if (price <= cap()) receipts.expect(peer, { request, model, genomes: [], usage, transcript: hash, price })
+      const parts = transcript.receipts.map((part) => ({ ...part, asker: null }))
+      const signers = await receipts.verify(parts, fromHex(peer) ?? new Uint8Array(0), hash).catch(() => [])
+      found.resolve({ ...answer, signedBy: [peer, ...signers] })
     },
 
     onPeerLost(peer, reason) {
@@ -118,98 +149,3 @@ export function createRemoteAnswers(send: Send, random: (length: number) => Uint
     },
   }
 }
-
-export interface AnswerServer {
-  onRequest(peer: string, body: BodyOf<'INFER_REQUEST'>): void
-  onCancel(peer: string, body: BodyOf<'INFER_CANCEL'>): void
-  onPeerLost(peer: string): void
-}
-
-/** Serves other nodes' requests with this node's own answers. */
-export function createAnswerServer(
-  send: Send,
-  answers: Answers,
-  modelOf: (fingerprint: string) => string | undefined,
-): AnswerServer {
-  const running = new Map<string, Set<string>>()
-
-  async function serve(peer: string, body: BodyOf<'INFER_REQUEST'>, requestId: string): Promise<void> {
-    const { request } = body
-    let sent = 0
-    const modelId = modelOf(body.model)
-    if (modelId === undefined)
-      throw new CentramError('MODEL_UNKNOWN', 'That model is no longer loaded on the node you asked.')
-    const { prompt, maxTokens, sampling, stopAtEnd } = body
-    const result = await answers.generate(
-      { requestId, modelId, prompt, maxTokens, sampling, stopAtEnd },
-      {
-        onStart: (promptTokens) => send(peer, 'INFER_ACCEPT', { request, promptTokens }),
-        onEvent(event) {
-          if (event.type !== 'token') return
-          const { token, text, timing } = event
-          send(peer, 'INFER_TOKENS', { request, first: sent++, tokens: [token], text, timings: [wireTiming(timing)] })
-        },
-      },
-    )
-    const { finish, promptTokens, prefillMs, msPerToken, computeMs, networkMs, bytesSent } = result
-    send(peer, 'INFER_DONE', {
-      request,
-      finish,
-      usage: { promptTokens, tokens: result.tokens.length },
-      timings: { prefillMs, msPerToken, computeMs: [...computeMs], networkMs, bytesSent },
-    })
-  }
-
-  return {
-    onRequest(peer, body) {
-      const mine = running.get(peer) ?? new Set()
-      running.set(peer, mine)
-      const requestId = `${peer}/${toHex(body.request)}`
-      const reject = (error: unknown) => {
-        try {
-          const message = errorMessage(error).slice(0, 500)
-          send(peer, 'INFER_REJECT', { request: body.request, code: errorCode(error), message })
-        } catch {
-          // The asker is gone.
-        }
-      }
-      if (mine.size >= MAX_PER_PEER) {
-        reject(
-          new CentramError(
-            'NO_CAPACITY',
-            `The node already works on ${mine.size} of your questions. Wait for one to end.`,
-          ),
-        )
-        return
-      }
-      mine.add(requestId)
-      serve(peer, body, requestId)
-        .catch(reject)
-        .finally(() => mine.delete(requestId))
-    },
-    onCancel: (peer, { request }) => void answers.stop(`${peer}/${toHex(request)}`),
-    onPeerLost(peer) {
-      for (const requestId of running.get(peer) ?? []) answers.stop(requestId)
-      running.delete(peer)
-    },
-  }
-}
-
-function wirePrompt(prompt: GenerateRequest['prompt']): BodyOf<'INFER_REQUEST'>['prompt'] {
-  if ('text' in prompt) return { text: prompt.text }
-  return { messages: prompt.messages.map(({ role, content }) => ({ role, content })) }
-}
-
-const wireTiming = ({
-  totalMs,
-  computeMs,
-  networkMs,
-}: {
-  totalMs: number
-  computeMs: readonly number[]
-  networkMs: number
-}) => ({
-  totalMs,
-  computeMs: [...computeMs],
-  networkMs,
-})

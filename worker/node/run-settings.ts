@@ -34,6 +34,9 @@ export interface RunProgress {
   readonly epsilon: number
 }
 
+/** Why a run is stopped whose adapter will be kept as it is. */
+export const KEEP = 'keep'
+
 export const NO_PROGRESS: RunProgress = { step: 0, tokens: 0, losses: [], heldOutLosses: [], epsilon: 0 }
 
 export interface RunAbout {

@@ -1,5 +1,6 @@
 // This node's GPU, as the rest of the node uses it: opened once, measured once per adapter, and asked to load layers.
 
+import type { Timer } from '#core/clock.ts'
 import { CentramError } from '#core/errors.ts'
 import type { OpenedModel } from '#core/formats/opened-model.ts'
 import type { LayerRange } from '#core/pipeline/layer-range.ts'
@@ -9,6 +10,7 @@ import type { GpuContext } from '../gpu/context.ts'
 import { formatProfile, parseProfile, supportsProfile, type KernelProfile } from '../gpu/profile.ts'
 import { loadShard } from '../model/load-shard.ts'
 import type { Shard } from '../model/shard.ts'
+import { createWeightStore } from '../model/weight-store.ts'
 import type { GpuState } from './api.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -30,6 +32,8 @@ export interface ShardLoader {
 export interface ShardLoadOptions {
   readonly profile: string
   readonly signal: AbortSignal
+  /** Whose plan wants the layers, which others may share; absent for this node's own, whose adapters change them. */
+  readonly asker?: string
   onProgress(part: number, bytes: number): void
 }
 
@@ -40,11 +44,13 @@ interface RememberedProfile {
 }
 
 const GIB = 2 ** 30
+/** How long weights that nobody holds stay on the GPU. */
+const KEEP_IDLE_MS = 20_000
 /** Raised when kernels change enough that an old measurement means nothing. */
 const MEASUREMENT = 1
 
 export function createShardLoader(
-  surroundings: Pick<Surroundings, 'openGpu' | 'records' | 'deviceMemoryBytes'>,
+  surroundings: Pick<Surroundings, 'openGpu' | 'records' | 'deviceMemoryBytes' | 'clock'>,
   self: string,
   onState: (state: GpuState) => void,
 ): ShardLoader {
@@ -52,6 +58,14 @@ export function createShardLoader(
   let gpu: GpuContext | null = null
   let profile: KernelProfile | null = null
   let starting: Promise<void> | null = null
+  let freeing: Timer | null = null
+  /** Weights stay a while after their shard: a model that is placed anew loads only the layers that it did not have. */
+  const store = createWeightStore(() => {
+    freeing ??= surroundings.clock.setTimeout(() => {
+      freeing = null
+      store.free()
+    }, KEEP_IDLE_MS)
+  })
 
   function show(next: GpuState): void {
     state = next
@@ -120,6 +134,7 @@ export function createShardLoader(
     },
     gpu() {
       if (!gpu) throw unavailable(state)
+      store.free()
       return gpu
     },
     async load(model, range, { profile: wanted, signal, onProgress }) {
@@ -127,10 +142,13 @@ export function createShardLoader(
       return loadShard(gpu, model, range, {
         profile: parseProfile(wanted),
         signal,
+        store,
         onProgress: (done, total) => onProgress(total > 0 ? done / total : 1, done),
       })
     },
     close() {
+      if (freeing !== null) surroundings.clock.clearTimeout(freeing)
+      store.free()
       gpu?.dispose()
       gpu = null
     },

@@ -3,11 +3,9 @@
 import type { ModelConfig } from '#core/formats/model-config.ts'
 import type { PrivacyStatement, TrainingSummary } from '#core/genome/manifest.ts'
 import { privacyStatement, type PrivateTerms } from '#core/training/private-account.ts'
+import { OWN_TEXT } from './genome-labels.ts'
 import type { GenomeDraft } from './genome-library.ts'
 import type { RunProgress, RunSettings } from './run-settings.ts'
-
-/** The domain of a loss on text that the run's own files held out. */
-const OWN_TEXT = 'own text'
 
 export function describeTrained(config: ModelConfig, settings: RunSettings, progress: RunProgress): GenomeDraft {
   const { lora, plan, privacy, sequenceLength, name, licence, fingerprint, modelTitle } = settings

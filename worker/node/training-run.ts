@@ -16,7 +16,8 @@ import { adapterOf } from '../train/lora-source.ts'
 import { createTrainer, type StepReport, type Trainer } from '../train/trainer.ts'
 import { joinParts } from '../train/training-weights.ts'
 import { addPoint, curveUpTo } from './loss-curve.ts'
-import { NO_PROGRESS, type RunProgress, type RunSettings } from './run-settings.ts'
+import { KEEP, NO_PROGRESS, type RunProgress, type RunSettings } from './run-settings.ts'
+import type { GpuShare } from './gpu-share.ts'
 import { createTimeLeft } from './time-left.ts'
 import { loraConfigOf, sampleHeldOut } from './training-text.ts'
 
@@ -34,6 +35,10 @@ export interface RunOptions {
   readonly stop: AbortSignal
   /** The run ends as it is: the tab is going. */
   readonly close: AbortSignal
+  /** When it may compute: it waits before each step. */
+  readonly share?: GpuShare
+  /** Throws where so many bytes on the GPU are not allowed. */
+  requireMemory?(bytes: number): void
   onProgress(progress: RunProgress, figures: RunFigures): void
   save(checkpoint: StoredCheckpoint, progress: RunProgress): Promise<void>
 }
@@ -43,9 +48,6 @@ export interface RunFigures {
   readonly tokensPerSecond: number | null
   readonly gpuBytes: number
 }
-
-/** Why a run is stopped whose adapter will be kept as it is. */
-export const KEEP = 'keep'
 
 const CHECKPOINT_MS = 30_000
 /** Held-out losses of a run, about. */
@@ -60,7 +62,9 @@ const SPEED_STEPS = 16
 export async function trainRun(options: RunOptions): Promise<RunProgress> {
   const { settings, checkpoint, clock, stop, close } = options
   const trainer = await openTrainer(options)
+  const onGpu = <Result>(signal: AbortSignal, work: () => Promise<Result>) => inTurn(options.share, signal, work)
   try {
+    options.requireMemory?.(trainer.bytes)
     if (checkpoint) await trainer.restore(checkpoint.bytes)
     let progress = progressAt(options.progress, trainer.step, settings)
     let savedAt = clock.now()
@@ -78,7 +82,8 @@ export async function trainRun(options: RunOptions): Promise<RunProgress> {
     const judge = async (signal: AbortSignal) => {
       const { step } = trainer
       const isKnown = progress.heldOutLosses.some((point) => point.step === step)
-      const loss = isKnown || options.data.heldOut.length === 0 ? null : await evaluateUntil(trainer, signal)
+      const hasNone = isKnown || options.data.heldOut.length === 0
+      const loss = hasNone ? null : await onGpu(signal, () => evaluateUntil(trainer, signal))
       if (loss !== null) progress = { ...progress, heldOutLosses: [...progress.heldOutLosses, { step, loss }] }
       show()
       // Judging is no training time.
@@ -88,7 +93,8 @@ export async function trainRun(options: RunOptions): Promise<RunProgress> {
       close.throwIfAborted()
       if (isDue(trainer)) await judge(stop)
       if (stop.aborted || trainer.step >= trainer.steps) break
-      const report = await trainer.runStep(close)
+      const report = await onGpu(stop, () => (stop.aborted ? Promise.resolve(null) : trainer.runStep(close)))
+      if (report === null) break
       speed.add(report.tokens)
       progress = afterStep(progress, report)
       show()
@@ -119,6 +125,17 @@ function openTrainer({ gpu, model, data, settings, random, close }: RunOptions):
     ...(privacy && { privacy: { ...privacy, random } }),
     signal: close,
   })
+}
+
+/** Does one piece of work when the GPU's share has room for it, or `signal` is aborted. */
+async function inTurn<Result>(
+  share: GpuShare | undefined,
+  signal: AbortSignal,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  if (!share) return work()
+  await share.turn(signal)
+  return signal.aborted ? work() : share.run(work)
 }
 
 /** Before the first step, about every twentieth of the run, and at its end. */

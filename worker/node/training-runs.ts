@@ -4,19 +4,17 @@ import { toHex } from '#core/crypto/bytes.ts'
 import { CentramError, errorCode, errorMessage } from '#core/errors.ts'
 import type { OpenedModel } from '#core/formats/opened-model.ts'
 import { encodeAdapterTensors } from '#core/genome/peft-adapter.ts'
-import { affordableSteps } from '#core/training/private-account.ts'
 import type { TrainingData } from '#core/training/training-data.ts'
 import { createRunStore } from '../storage/run-store.ts'
 import { chooseColumns } from '../train/choose-columns.ts'
 import type { GenomeLibrary } from './genome-library.ts'
 import type { RunState, TrainingPreview, TrainingRequest } from './lab-api.ts'
 import type { ModelLibrary } from './model-library.ts'
-import { isRunAbout, NO_PROGRESS, planTraining, type RunAbout, type RunSettings } from './run-settings.ts'
+import { isRunAbout, KEEP, NO_PROGRESS, planTraining, type RunAbout, type RunSettings } from './run-settings.ts'
 import type { ShardLoader } from './shard-loader.ts'
 import type { Surroundings } from './surroundings.ts'
-import { describeTrained } from './trained-genome.ts'
-import { adapterAt, KEEP, type RunFigures, type trainRun } from './training-run.ts'
-import { prepareText, previewText, readTrainingText, type TrainingText } from './training-text.ts'
+import type { RunFigures, trainRun } from './training-run.ts'
+import type { TrainingText } from './training-text.ts'
 
 export interface TrainingRuns {
   /** Lists what was kept from earlier visits: what was running then is paused. */
@@ -43,6 +41,8 @@ export interface TrainingRunsOptions extends Pick<
   readonly train: typeof trainRun
   /** Whether the chat has the model loaded. */
   isLoaded(modelId: string): boolean
+  /** A genome was trained privately, on the text of that hash. */
+  onPrivateGenome?(genomeId: string, dataHash: string): Promise<void>
   onChange(): void
 }
 
@@ -124,6 +124,7 @@ export function createTrainingRuns(options: TrainingRunsOptions): TrainingRuns {
       await shards.start()
       const model = await openModel(settings)
       await fetchWeights(settings.modelId, model)
+      const { prepareText } = await import('./training-text.ts')
       const data = prepared ?? prepareText(model, await store.readFiles(run.id), textOptions(settings))
       const checkpoint = await store.readCheckpoint(run.id)
       if (stop.aborted) return update(run, { status: 'paused' })
@@ -190,12 +191,15 @@ export function createTrainingRuns(options: TrainingRunsOptions): TrainingRuns {
         `"${settings.name}" has learned nothing yet. Let it train for a while first.`,
       )
     }
+    const { adapterAt } = await import('./training-run.ts')
+    const { describeTrained } = await import('./trained-genome.ts')
     const adapter = await adapterAt(model, settings, checkpoint)
     const reached = { ...progress, step: checkpoint.step }
     const genomeId = await genomes.add(
       describeTrained(model.config, settings, reached),
       encodeAdapterTensors(model.config, adapter),
     )
+    if (settings.privacy) await options.onPrivateGenome?.(genomeId, settings.dataHash)
     await finish(run, genomeId)
     return genomeId
   }
@@ -231,14 +235,16 @@ export function createTrainingRuns(options: TrainingRunsOptions): TrainingRuns {
 
     async preview(request) {
       const model = await models.open(request.modelId)
+      const { previewText, readTrainingText } = await import('./training-text.ts')
       return previewText(model, request, await readTrainingText(model, request))
     },
 
     async begin(request) {
       await shards.start()
       const model = await models.open(request.modelId)
+      const { readTrainingText } = await import('./training-text.ts')
       const text = await readTrainingText(model, request)
-      const settings = settle(request, model, text)
+      const settings = await settle(request, model, text)
       const id = toHex(options.random(8))
       const about: RunAbout = {
         version: 1,
@@ -293,7 +299,12 @@ export function createTrainingRuns(options: TrainingRunsOptions): TrainingRuns {
     },
   }
 
-  function settle(request: TrainingRequest, model: OpenedModel, { data, terms }: TrainingText): RunSettings {
+  async function settle(
+    request: TrainingRequest,
+    model: OpenedModel,
+    { data, terms }: TrainingText,
+  ): Promise<RunSettings> {
+    const { affordableSteps } = await import('#core/training/private-account.ts')
     const { modelId, name, licence, lora, sequenceLength, heldOutFraction, batchSize } = request
     const gpu = shards.state()
     const columns = chooseColumns(model.config, {

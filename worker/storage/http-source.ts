@@ -117,7 +117,8 @@ function keyOf(url: string): string {
   return url.replace(/#.*$/, '')
 }
 
-function nameOf(url: string): string {
+/** What a person calls the file there. */
+export function nameOf(url: string): string {
   const path = url.replace(/[?#].*$/, '')
   const last = path.split('/').at(-1) ?? ''
   try {

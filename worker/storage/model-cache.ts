@@ -16,8 +16,10 @@ import {
   joinNear,
   missingFrom,
   piecesOf,
+  removeRange,
   sizeOf,
   unionOf,
+  widenToBlocks,
   type ByteRange,
   type RangeSet,
 } from '#core/formats/range-set.ts'
@@ -33,6 +35,8 @@ export interface ModelCacheParts {
   withLock<T>(name: string, work: () => Promise<T>): Promise<T>
   /** Bytes fetched and stored at once, at most; 4 MiB unless a test wants less. */
   readonly pieceBytes?: number
+  /** Called when bytes have been stored and recorded by this tab. */
+  readonly onStored?: (key: string, range: ByteRange) => void
 }
 
 export interface EnsureOptions {
@@ -61,6 +65,12 @@ export interface ModelCache {
   /** What is stored under `key`, for when its origin cannot be reached; reading what is not stored throws `SOURCE_UNREACHABLE`. */
   openStored(key: string): Promise<CachedSource | undefined>
   storedBytes(key: string): Promise<number>
+  /** What of the file is stored. */
+  storedRanges(key: string): Promise<RangeSet>
+  /** Stored bytes; `undefined` where one of them is not. */
+  readStored(key: string, range: ByteRange): Promise<Uint8Array<ArrayBuffer> | undefined>
+  /** Bytes that turned out to be wrong count as stored no longer. */
+  forget(key: string, range: ByteRange): Promise<void>
   remove(key: string): Promise<void>
   keys(): Promise<string[]>
 }
@@ -68,6 +78,9 @@ export interface ModelCache {
 const STORE = 'model-bytes'
 const PIECE_BYTES = 4 * 1024 * 1024
 const IN_FLIGHT = 4
+/** Blocks come from many places at once, and are stored in smaller pieces: less is lost with a tab that dies. */
+const BLOCK_PIECES = 4
+const BLOCKS_IN_FLIGHT = 8
 /** Parts nearer to each other than this part of a piece are fetched as one. */
 const JOIN_PART = 1 / 64
 
@@ -99,22 +112,37 @@ export function createModelCache(parts: ModelCacheParts): ModelCache {
     const record = await load(key)
     if (record === undefined || record.ranges.length === 0) return record
     const held = await withFile(key, async (file) => file.size)
-    return { ...record, ranges: intersect(record.ranges, { start: 0, end: held }) }
+    const checked = { ...record, ranges: intersect(record.ranges, { start: 0, end: held }) }
+    // Written down before the file can grow again over what is gone.
+    if (sizeOf(checked.ranges) < sizeOf(record.ranges)) await records.put(STORE, key, checked)
+    return checked
   }
 
   function cachedSource(origin: OriginSource, first: ModelRecord, sha: string | undefined): CachedSource {
     const { key, name, size } = origin
     let record = first
 
+    const isBlocks = origin.blockBytes !== undefined
+    const ownPiece = isBlocks ? Math.max(origin.blockBytes ?? 0, pieceBytes / BLOCK_PIECES) : pieceBytes
+    const inFlight = isBlocks ? BLOCKS_IN_FLIGHT : IN_FLIGHT
+
+    /** What is to be fetched for `ranges`: whole blocks, less what is stored already. */
+    const inBlocks = (ranges: RangeSet): RangeSet =>
+      origin.blockBytes === undefined ? ranges : widenToBlocks(ranges, origin.blockBytes, size)
+
     const readStored = (range: ByteRange): Promise<Uint8Array<ArrayBuffer> | undefined> =>
       locked(key, async () => {
+        // Another tab may have stored some of it anew after all was cleared away.
+        const present = await load(key)
+        if (present === undefined || !covers(present.ranges, range)) return undefined
         const bytes = await withFile(key, (file) => file.read(range.start, range.end - range.start))
         return bytes.length === range.end - range.start ? bytes : undefined
       })
 
     const store = (range: ByteRange, bytes: Uint8Array): Promise<void> =>
       locked(key, async () => {
-        const present = await load(key)
+        // Checked, since what is written here may make the file longer than what was cleared away from it.
+        const present = await loadChecked(key)
         if (present !== undefined && !isSameFile(present, origin)) {
           throw new CentramError(
             'SOURCE_CHANGED',
@@ -129,6 +157,7 @@ export function createModelCache(parts: ModelCacheParts): ModelCache {
         const next: ModelRecord = { ...before, ranges: addRange(before.ranges, range) }
         await records.put(STORE, key, next)
         record = next
+        parts.onStored?.(key, range)
       })
 
     const forget = async (): Promise<void> => {
@@ -162,11 +191,11 @@ export function createModelCache(parts: ModelCacheParts): ModelCache {
 
     /** Fetches and stores one piece, unless another tab is about it: then this one waits for that. */
     const fetchPiece = (piece: ByteRange, union: RangeSet, stop: AbortSignal): Promise<void> => {
-      let waiting = true
-      const work = parts.withLock(`centram-piece:${key}:${Math.floor(piece.start / pieceBytes)}`, async () => {
+      const turn = new AbortController()
+      const work = parts.withLock(`centram-piece:${key}:${Math.floor(piece.start / ownPiece)}`, async () => {
         throwIfCancelled(name, stop)
-        waiting = false
-        const present = await load(key)
+        turn.abort()
+        const present = await locked(key, () => loadChecked(key))
         if (present !== undefined && isSameFile(present, origin) && covers(present.ranges, piece)) {
           record = present
           return
@@ -179,7 +208,7 @@ export function createModelCache(parts: ModelCacheParts): ModelCache {
           throw storageFull(name, sizeOf(missingFrom(record.ranges, union)), await blobs.estimate(), error)
         }
       })
-      return unlessStopped(name, work, stop, () => waiting)
+      return unlessStopped(name, work, stop, turn.signal)
     }
 
     /** Refreshes what this tab knows: another one may have stored parts, or removed all. */
@@ -209,9 +238,11 @@ export function createModelCache(parts: ModelCacheParts): ModelCache {
             toFetch.push(range)
           }
         }
-        for (const range of piecesOf(toFetch, pieceBytes)) {
+        for (const range of piecesOf(inBlocks(toFetch), ownPiece)) {
           const part = await origin.read(range.start, range.end - range.start, signal)
-          place(range.start, part)
+          const from = Math.max(0, offset - range.start)
+          const to = Math.min(range.end, wanted.end) - range.start
+          if (to > from) place(range.start + from, part.subarray(from, to))
           try {
             await store(range, part)
           } catch (error) {
@@ -225,17 +256,17 @@ export function createModelCache(parts: ModelCacheParts): ModelCache {
       async ensure(wanted, options) {
         const { signal, onProgress } = options ?? {}
         await refresh()
-        const union = unionOf(wanted)
-        for (const range of union) checkRange(name, size, range.start, range.end - range.start)
+        const union = inBlocks(unionOf(wanted))
+        for (const range of unionOf(wanted)) checkRange(name, size, range.start, range.end - range.start)
         const total = sizeOf(union)
         const report = (): void => onProgress?.(total - sizeOf(missingFrom(record.ranges, union)), total)
         report()
-        const missing = joinNear(missingFrom(record.ranges, union), Math.floor(pieceBytes * JOIN_PART))
+        const missing = joinNear(missingFrom(record.ranges, union), Math.floor(ownPiece * JOIN_PART))
         const needed = sizeOf(missing)
         const room = needed === 0 ? undefined : await blobs.estimate()
         if (room !== undefined && room.quota - room.usage < needed) throw storageFull(name, needed, room)
 
-        await inParallel(piecesOf(missing, pieceBytes), IN_FLIGHT, signal, async (piece, stop) => {
+        await inParallel(piecesOf(missing, ownPiece), inFlight, signal, async (piece, stop) => {
           await fetchPiece(piece, union, stop)
           report()
         })
@@ -276,6 +307,20 @@ export function createModelCache(parts: ModelCacheParts): ModelCache {
       return cachedSource(origin, record, record.sha256)
     },
     storedBytes: async (key) => sizeOf((await load(key))?.ranges ?? []),
+    storedRanges: (key) => locked(key, async () => (await loadChecked(key))?.ranges ?? []),
+    readStored: (key, range) =>
+      locked(key, async () => {
+        const record = await load(key)
+        if (record === undefined || !covers(record.ranges, range)) return undefined
+        const bytes = await withFile(key, (file) => file.read(range.start, range.end - range.start))
+        return bytes.length === range.end - range.start ? bytes : undefined
+      }),
+    forget: (key, range) =>
+      locked(key, async () => {
+        const record = await load(key)
+        if (record !== undefined)
+          await records.put(STORE, key, { ...record, ranges: removeRange(record.ranges, range) })
+      }),
     remove: (key) => locked(key, () => discard(key)),
     keys: () => records.keys(STORE),
   }
@@ -325,13 +370,11 @@ function cancelled(name: string, signal: AbortSignal): CentramError {
   })
 }
 
-/** `work`, given up on when `stop` fires while it is still `waiting`: waiting for a lock cannot be called off. */
-function unlessStopped<T>(name: string, work: Promise<T>, stop: AbortSignal, waiting: () => boolean): Promise<T> {
+/** `work`, given up on when `stop` fires before it has `begun`: waiting for a lock cannot be called off. */
+function unlessStopped<T>(name: string, work: Promise<T>, stop: AbortSignal, begun: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onStop = (): void => {
-      if (waiting()) reject(cancelled(name, stop))
-    }
-    stop.addEventListener('abort', onStop)
+    const onStop = (): void => reject(cancelled(name, stop))
+    if (!begun.aborted) stop.addEventListener('abort', onStop, { signal: begun })
     work.then(resolve, reject).finally(() => stop.removeEventListener('abort', onStop))
   })
 }

@@ -7,6 +7,8 @@ export interface OriginSource extends ByteSource {
   readonly key: string
   /** Changes when the content does (an ETag, a date); absent where the origin does not say. */
   readonly version?: string
+  /** It delivers whole blocks of this many bytes, from zero on: asking for parts of one costs as much as asking for it. */
+  readonly blockBytes?: number
 }
 
 /** A dropped file, or anything else the browser can slice. */

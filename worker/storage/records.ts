@@ -10,6 +10,10 @@ export interface Records {
   put(store: string, key: string, value: unknown): Promise<void>
   delete(store: string, key: string): Promise<void>
   keys(store: string): Promise<string[]>
+  /** Puts what is not there yet, and is on the disk when it returns; false, with nothing changed, where something is. */
+  add(store: string, key: string, value: unknown): Promise<boolean>
+  /** Everything whose key begins with `prefix`, in order of the keys. */
+  list(store: string, prefix: string): Promise<readonly (readonly [key: string, value: unknown])[]>
 }
 
 // One object store under compound keys, so that a new kind of record needs no new database version.
@@ -50,6 +54,22 @@ export async function openIndexedDbRecords(databaseName: string): Promise<Record
         const keys = (await database.getAllKeys(OBJECT_STORE, range)) as unknown as [string, string][]
         return keys.map(([, key]) => key)
       }),
+    add: (store, key, value) =>
+      guarded(async () => {
+        // One transaction, so that of two tabs one alone finds nothing there.
+        const transaction = database.transaction(OBJECT_STORE, 'readwrite', { durability: 'strict' })
+        const isFree = (await transaction.store.getKey([store, key])) === undefined
+        if (isFree) await transaction.store.add(value, [store, key])
+        await transaction.done
+        return isFree
+      }),
+    list: (store, prefix) =>
+      guarded(async () => {
+        const range = IDBKeyRange.bound([store, prefix], [store, `${prefix}\uffff`])
+        const transaction = database.transaction(OBJECT_STORE)
+        const [keys, values] = await Promise.all([transaction.store.getAllKeys(range), transaction.store.getAll(range)])
+        return keys.map((key, index) => [(key as [string, string])[1], values[index] as unknown] as const)
+      }),
   }
 }
 
@@ -69,6 +89,17 @@ export function createMemoryRecords(): Records {
       storeNamed(store).delete(key)
     },
     keys: async (store) => [...storeNamed(store).keys()].sort(),
+    add: async (store, key, value) => {
+      const named = storeNamed(store)
+      if (named.has(key)) return false
+      named.set(key, structuredClone(value))
+      return true
+    },
+    list: async (store, prefix) =>
+      [...storeNamed(store)]
+        .filter(([key]) => key.startsWith(prefix))
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, value]) => [key, structuredClone(value)] as const),
   }
 }
 

@@ -37,6 +37,8 @@ export interface RunStore {
   update(id: string, about: unknown): Promise<void>
   /** Throws `STORAGE_FULL`; the checkpoint before stays in force. */
   putCheckpoint(id: string, checkpoint: StoredCheckpoint, about: unknown): Promise<void>
+  /** Of text and checkpoints; 0 of a run that is not here. */
+  bytesOf(id: string): Promise<number>
   /** The latest one that is whole. */
   readCheckpoint(id: string): Promise<StoredCheckpoint | undefined>
   /** Text and checkpoints of a run that has ended; the record stays. */
@@ -145,6 +147,11 @@ export function createRunStore({ records, blobs, withLock }: RunStoreOptions): R
       await writeWhole(blobs, checkpointOf(id, slot), [bytes])
       const next: Slot = { slot, step, bytes: bytes.length, hash: hashOf(bytes) }
       await put({ ...record, about, checkpoints: latest ? [next, latest] : [next] })
+    },
+
+    async bytesOf(id) {
+      const record = parseRecord(await records.get(STORE, id))
+      return [...(record?.files ?? []), ...(record?.checkpoints ?? [])].reduce((sum, { bytes }) => sum + bytes, 0)
     },
 
     async readCheckpoint(id) {

@@ -2,6 +2,7 @@
 
 import {
   generateIdentity,
+  importIdentity,
   openIdentity,
   type Ed25519Subtle,
   type Identity,
@@ -27,6 +28,19 @@ export async function openTabIdentity({ slot, records, subtle, random }: TabIden
   const made = await generateIdentity(subtle, random)
   await records.put(STORE, key, made)
   return openIdentity(made, subtle)
+}
+
+/** An identity that the slot goes by once it is kept; until then a reload finds the present one. */
+export async function prepareSuccessor({ slot, records, subtle, random }: TabIdentityOptions) {
+  const made = await generateIdentity(subtle, random)
+  return { identity: openIdentity(made, subtle), keep: () => records.put(STORE, String(slot), made) }
+}
+
+/** The slot goes by the identity of those 32 secret bytes from its next start on. */
+export async function adoptSeed({ slot, records, subtle }: Omit<TabIdentityOptions, 'random'>, seed: Uint8Array) {
+  const stored = await importIdentity(seed, subtle)
+  await records.put(STORE, String(slot), stored)
+  return openIdentity(stored, subtle)
 }
 
 /** Undefined for anything this version did not write. */

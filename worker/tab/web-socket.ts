@@ -1,4 +1,4 @@
-// WebSockets as the signalling client wants them: bytes in, bytes out, one close.
+// WebSockets as the ways in want them: bytes in (text as UTF-8), bytes out, one close.
 
 import type { SocketFactory } from '../net/signalling-client.ts'
 
@@ -7,8 +7,7 @@ export const connectWebSocket: SocketFactory = (url, events) => {
   socket.binaryType = 'arraybuffer'
   socket.onopen = () => events.onOpen()
   socket.onmessage = ({ data }: MessageEvent<ArrayBuffer | string>) => {
-    if (typeof data === 'string') socket.close(1003)
-    else events.onMessage(new Uint8Array(data))
+    events.onMessage(typeof data === 'string' ? new TextEncoder().encode(data) : new Uint8Array(data))
   }
   socket.onclose = ({ reason }) => events.onClose(reason || 'the server does not answer')
   return {

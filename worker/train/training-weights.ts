@@ -115,7 +115,7 @@ function appended(first: Float32Array | undefined, second: Float32Array): Float3
 }
 
 /** A stored tensor as row-major f32, `[out, in]` also where the file has it the other way round. */
-async function readTensorValues(model: OpenedModel, name: string): Promise<Float32Array<ArrayBuffer>> {
+export async function readTensorValues(model: OpenedModel, name: string): Promise<Float32Array<ArrayBuffer>> {
   const entry = model.tensors.get(name)
   const source = entry && model.sources[entry.source]
   if (!entry || !source) throw new CentramError('INTERNAL', `The model has no tensor "${name}".`)

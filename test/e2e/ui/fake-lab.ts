@@ -5,7 +5,9 @@ import { parameterCount, targetsOf } from '../../../worker/core/genome/lora-conf
 import { bindParameters } from '../../../worker/core/merge/parameters.ts'
 import { findAdapterOperator } from '../../../worker/core/merge/registry.ts'
 import type { NodeState } from '../../../worker/node/api.ts'
-import type { GenomeState, LabApi, LabState, LossPoint, RunState } from '../../../worker/node/lab-api.ts'
+import type { ArrivalState, LayerState } from '../../../worker/node/gate-api.ts'
+import type { GenomeState, LabApi, LabState, LossPoint, RoomGenome, RunState } from '../../../worker/node/lab-api.ts'
+import { createFakeExperiments, FAKE_EXPERIMENTS } from './fake-experiments.ts'
 
 const DAY = Date.UTC(2026, 10, 23, 9, 30)
 const AUTHOR = '3fa91c07d2be4488'.repeat(4)
@@ -98,17 +100,176 @@ const DIARY = genome('f00d', 'Ship’s diary', {
   bytes: 9_780_000,
 })
 
-const NOTHING: LabState = { runs: [], genomes: [], adapters: [], merge: null }
+const SONGS: RoomGenome = {
+  id: 'c0de'.repeat(16),
+  name: 'Sea songs',
+  baseHash: SMOL,
+  baseName: 'SmolLM2 135M Instruct',
+  author: 'a7'.repeat(32),
+  authorName: 'Anna’s laptop',
+  bytes: 9_780_000,
+  generation: 0,
+  licence: 'CC-BY-4.0',
+  claims: [{ domain: 'own text', loss: 2.31, baseLoss: 3.02 }],
+  announcedAt: DAY + 4000,
+  holders: 2,
+  here: false,
+  fetching: false,
+  modelId: 'smollm2-135m',
+  evaluations: [
+    {
+      evaluator: 'b3'.repeat(32),
+      evaluatorName: 'Ben’s desktop',
+      domain: 'letters',
+      probes: 64,
+      delta: -0.184,
+      low: -0.241,
+      high: -0.129,
+      at: DAY + 5000,
+    },
+  ],
+}
+
+const layer = (
+  name: string,
+  outcome: LayerState['outcome'],
+  code: string,
+  message: string,
+  ms: number,
+): LayerState => ({
+  layer: name,
+  outcome,
+  code,
+  message,
+  ms,
+})
+
+const TEN: readonly LayerState[] = [
+  layer('admission', 'passed', 'PASSED', 'Its size, its kind and its sender are as they should be.', 0.2),
+  layer('identity', 'passed', 'PASSED', 'Its author signed it, with a key that counts.', 3.1),
+  layer('freshness', 'passed', 'PASSED', 'It is new here, and its author says one thing of it only.', 0.4),
+  layer('integrity', 'passed', 'PASSED', 'What came is what was announced, byte for byte.', 41),
+  layer('format', 'passed', 'PASSED', 'Every tensor is one that the model has, of its shape, with finite values.', 88),
+  layer(
+    'lineage',
+    'passed',
+    'PASSED',
+    'All its parents are known, and it is a copy of none that it does not name.',
+    152,
+  ),
+  layer('privacy', 'not-run', 'NO_CLAIM', 'It claims nothing of private training.', 0.1),
+  layer('statistics', 'passed', 'PASSED', 'It lies among the others for this model.', 210),
+  layer('behaviour', 'not-run', 'NO_PROBES', 'This node has no prompts to put to the merged model.', 0),
+  layer('fitness', 'not-run', 'NO_PROBES', 'This node has too little text of the domain that the genome is for.', 0),
+]
+
+const SHANTIES: ArrivalState = {
+  id: '5ea5'.repeat(16),
+  kind: 'fetched',
+  name: 'Shanties',
+  author: 'b3'.repeat(32),
+  authorName: 'Ben’s desktop',
+  baseHash: SMOL,
+  baseName: 'SmolLM2 135M Instruct',
+  bytes: 9_780_000,
+  at: DAY + 6000,
+  judging: false,
+  hasFiles: true,
+  use: 'held',
+  decidedBy: null,
+  warnings: [],
+  judgement: { accepted: true, at: DAY + 7000, layers: TEN },
+  others: [
+    {
+      judge: 'a7'.repeat(32),
+      judgeName: 'Anna’s laptop',
+      accepted: true,
+      refusedBy: null,
+      code: '',
+      passed: 9,
+      at: DAY + 6500,
+      differsAt: 'fitness',
+      challenges: [],
+    },
+    {
+      judge: 'c1'.repeat(32),
+      judgeName: 'Cleo’s phone',
+      accepted: false,
+      refusedBy: 'format',
+      code: 'NOT_FINITE',
+      passed: 4,
+      at: DAY + 6400,
+      differsAt: 'format',
+      challenges: [{ challengerName: null, layer: 'format', code: 'NOT_FINITE', reply: 'replaced' }],
+    },
+  ],
+  disputes: [],
+}
+
+const COPIED: ArrivalState = {
+  ...SHANTIES,
+  id: 'bad0'.repeat(16),
+  name: 'Verses of the open sea, all my own',
+  author: 'e0'.repeat(32),
+  authorName: 'Mallory',
+  at: DAY + 5000,
+  judgement: {
+    accepted: false,
+    at: DAY + 5100,
+    layers: TEN.map((each, i) =>
+      i === 5
+        ? layer('lineage', 'refused', 'NEAR_COPY', 'It is a copy of a genome that it does not name as a parent.', 148)
+        : i > 5
+          ? layer(each.layer, 'not-run', 'NOT_REACHED', 'Refused before, by lineage.', 0)
+          : each,
+    ),
+  },
+  others: [],
+  disputes: [{ parent: POEMS.id, claimant: SMOL, claimantName: null, cosine: 0.9987, confirmed: true }],
+}
+
+const WORSE: ArrivalState = {
+  ...SHANTIES,
+  id: 'd00d'.repeat(16),
+  kind: 'merged',
+  name: 'Sea poems + Shanties',
+  authorName: null,
+  at: DAY + 8000,
+  warnings: [
+    'Taken out of use: the model is worse with it than before on this node’s text (+0.118 nats a token, 95 %: +0.092 to +0.143).',
+  ],
+  judgement: null,
+  others: [],
+}
+
+const NOTHING: LabState = {
+  runs: [],
+  experiments: [],
+  genomes: [],
+  adapters: [],
+  merge: null,
+  roomGenomes: [],
+  sharedGenomes: [],
+  mergesForOthers: false,
+  judging: null,
+  arrivals: [],
+  gateRules: { accept: 'ask', fetchFor: [] },
+}
 
 export const LAB_SCENES: Readonly<Record<string, LabState>> = {
   lab: {
     ...NOTHING,
     runs: [run('r1', 'Ship’s diary, second volume')],
+    experiments: FAKE_EXPERIMENTS,
     genomes: [BOTH, POEMS, RECIPES, LETTERS, NARROW, DIARY],
     adapters: [
       { genomeId: POEMS.id, weight: 1 },
       { genomeId: RECIPES.id, weight: 0.5 },
     ],
+    roomGenomes: [SONGS, { ...SONGS, id: POEMS.id, name: POEMS.name, authorName: null, here: true, evaluations: [] }],
+    sharedGenomes: [POEMS.id],
+    arrivals: [SHANTIES, COPIED, WORSE],
+    judging: { domain: 'letters', bytes: 48_200 },
   },
   runs: {
     ...NOTHING,
@@ -171,8 +332,11 @@ export function createFakeLab(get: () => NodeState, update: (change: Partial<Nod
     if (!found) throw new CentramError('BAD_ARGUMENT', `There is no genome ${id}.`)
     return found
   }
+  const decide = (id: string, use: 'held' | 'allowed') =>
+    update({ arrivals: get().arrivals.map((one) => (one.id === id ? { ...one, use, decidedBy: 'person' } : one)) })
   let made = 0
   return {
+    ...createFakeExperiments(get, update),
     async previewTraining({ modelId, files, names, lora, steps, privacy }) {
       const bad = names.findIndex((name) => name.endsWith('.jsonl'))
       if (bad >= 0) {
@@ -247,5 +411,32 @@ export function createFakeLab(get: () => NodeState, update: (change: Partial<Nod
       update({ genomes: [...get().genomes, merged] })
       return merged.id
     },
+    async shareGenome(id, shared) {
+      const others = get().sharedGenomes.filter((one) => one !== id)
+      update({ sharedGenomes: shared ? [...others, id] : others })
+    },
+    findGenomes: async () => {},
+    async fetchGenome(id) {
+      const found = get().roomGenomes.find((one) => one.id === id)
+      const { name, author, baseName, modelId } = found ?? SONGS
+      update({
+        genomes: [...get().genomes, genome(id.slice(0, 4), name, { author, baseName, modelId, createdAt: DAY + 9500 })],
+        roomGenomes: get().roomGenomes.map((one) => (one.id === id ? { ...one, here: true } : one)),
+      })
+      return id
+    },
+    async proposeMerge() {
+      throw new CentramError('PEER_REFUSED', 'The node did not carry out the merge.')
+    },
+    setMergesForOthers: async (mergesForOthers) => update({ mergesForOthers }),
+    setJudgingText: async (domain, files) =>
+      update({ judging: files.length > 0 ? { domain, bytes: files.reduce((sum, { size }) => sum + size, 0) } : null }),
+    requestEvaluation: async () => {},
+    allowGenome: async (id) => decide(id, 'allowed'),
+    holdGenome: async (id) => decide(id, 'held'),
+    judgeGenome: async () => {},
+    askForVerdicts: async () => {},
+    disputeVerdict: async () => {},
+    setGateRules: async (gateRules) => update({ gateRules }),
   }
 }

@@ -12,8 +12,13 @@ import type {
   Stage,
 } from '../../../worker/node/api.ts'
 import { CentramError } from '../../../worker/core/errors.ts'
+import { checkIceServer } from '../../../worker/core/ice-servers.ts'
 import type { ModelConfig } from '../../../worker/core/formats/model-config.ts'
+import { CLOSED_DOOR, createFakeDoor, OPEN_DOOR } from './fake-door.ts'
+import { fakeAnswer } from './fake-chat.ts'
 import { createFakeLab, LAB_SCENES } from './fake-lab.ts'
+import { createFakeLimits, FREE, LIMITS_SCENES } from './fake-limits.ts'
+import { createFakeWallet, EMPTY_LEDGER, WALLET_SCENES } from './fake-wallet.ts'
 
 const SELF = '3fa91c07d2be4488'.repeat(4)
 const ANNA = 'a4520d11c96e73f0'.repeat(4)
@@ -35,12 +40,14 @@ const peer = (id: string, name: string, more: Partial<PeerState> = {}): PeerStat
   id,
   name,
   link: 'open',
+  path: 'direct',
   roundTripMs: 3.4,
   light: false,
   gpu: 'Apple M2',
   budgetBytes: 5_200_000_000,
   bytesPerSecond: 84_000_000_000,
   models: [],
+  load: null,
   ...more,
 })
 
@@ -113,23 +120,54 @@ const alone: NodeState = {
   name: 'Kim’s laptop',
   gpu: GPU,
   server: { url: 'ws://localhost:9740/signal', state: 'open' },
+  ways: [{ kind: 'server', url: 'ws://localhost:9740/signal', state: 'open', own: true }],
+  offeredWays: [],
+  nearby: { on: false, nodes: [], pairing: null },
   room: null,
   peers: [],
+  links: { stun: false, servers: [], relays: [] },
   models: MODELS,
   placement: null,
   held: [],
   speed: null,
   notices: [],
   runs: [],
+  experiments: [],
   genomes: [],
   adapters: [],
   merge: null,
+  roomGenomes: [],
+  sharedGenomes: [],
+  mergesForOthers: false,
+  judging: null,
+  arrivals: [],
+  gateRules: { accept: 'ask', fetchFor: [] },
+  limits: FREE,
+  sharing: {
+    enabled: true,
+    bytesPerSecond: null,
+    keepBytes: 8e9,
+    keptBytes: 0,
+    fromPeers: 0,
+    fromOrigin: 0,
+    given: 0,
+    refused: 0,
+    models: [],
+    peers: [],
+  },
+  ledger: EMPTY_LEDGER,
+  door: CLOSED_DOOR,
+  engine: null,
 }
 
 const shared: NodeState = {
   ...alone,
   room: { id: '9c1e', invite: 'http://localhost:9740/#room=7sXJq0mZr2pQvN4kUo1tYw' },
-  peers: [peer(ANNA, 'Anna’s laptop'), peer(BEN, 'Ben’s desktop', { roundTripMs: 11.2, gpu: 'AMD Radeon RX 7600' })],
+  peers: [
+    peer(ANNA, 'Anna’s laptop'),
+    peer(BEN, 'Ben’s desktop', { roundTripMs: 11.2, gpu: 'AMD Radeon RX 7600', path: 'relayed' }),
+  ],
+  links: { stun: false, servers: [], relays: ['turn:relay.example.org:3478'] },
   models: MODELS.map((one) =>
     one.id === 'smollm2-360m' ? { ...one, status: 'ready', progress: 1, storedBytes: one.sizeBytes } : one,
   ),
@@ -139,6 +177,20 @@ const shared: NodeState = {
     stages: [stage(SELF, 0, 14), stage(ANNA, 14, 22), stage(BEN, 22, 32)],
   },
   speed: { totalMs: 41.3, computeMs: [14.2, 9.6, 8.1], networkMs: 9.4 },
+  limits: { ...FREE, memory: { weights: 240_000_000, caches: 84_000_000, training: 0 } },
+  sharing: {
+    ...alone.sharing,
+    keptBytes: 410_000_000,
+    fromPeers: 96_000_000,
+    fromOrigin: 62_000_000,
+    given: 171_000_000,
+    refused: 1,
+    models: [{ modelId: 'smollm2-360m', fromPeers: 96_000_000, fromOrigin: 62_000_000, given: 171_000_000 }],
+    peers: [
+      { id: ANNA, received: 96_000_000, given: 101_000_000 },
+      { id: BEN, received: 0, given: 70_000_000 },
+    ],
+  },
 }
 
 const none = (reason: Extract<GpuState, { kind: 'none' }>['reason'], message: string, remedy: string): GpuState => ({
@@ -156,9 +208,16 @@ const inUse: NodeState = {
 }
 
 export const SCENES: Readonly<Record<string, NodeState>> = {
+  door: { ...shared, door: OPEN_DOOR },
+  ...Object.fromEntries(
+    Object.entries(LIMITS_SCENES).map(([name, limits]) => [name, { ...shared, limits: { ...FREE, ...limits } }]),
+  ),
+  ...Object.fromEntries(Object.entries(WALLET_SCENES).map(([name, ledger]) => [name, { ...shared, ledger }])),
   ...Object.fromEntries(Object.entries(LAB_SCENES).map(([name, lab]) => [name, { ...inUse, ...lab }])),
   alone,
   shared,
+  markdown: shared,
+  echo: shared,
   guest: {
     ...shared,
     models: MODELS,
@@ -223,7 +282,12 @@ export const SCENES: Readonly<Record<string, NodeState>> = {
       'Turn on graphics acceleration in the browser’s settings and restart it, or update the graphics driver.',
     ),
     room: shared.room,
-    peers: [peer(ANNA, 'Anna’s laptop', { models: [{ id: 'smollm2-360m', title: 'SmolLM2 360M Instruct' }] })],
+    peers: [
+      peer(ANNA, 'Anna’s laptop', {
+        models: [{ id: 'smollm2-360m', title: 'SmolLM2 360M Instruct' }],
+        load: { waiting: 2, running: 1, tokensPerSecond: 7.8, visibility: 'hidden' },
+      }),
+    ],
     server: { url: 'ws://localhost:9740/signal', state: 'open' },
   },
   lost: {
@@ -234,6 +298,49 @@ export const SCENES: Readonly<Record<string, NodeState>> = {
       'Load the model again; restart the browser if it stays.',
     ),
     placement: null,
+  },
+  asked: {
+    ...alone,
+    nearby: {
+      on: true,
+      nodes: [],
+      pairing: {
+        id: ANNA,
+        name: 'Anna’s laptop',
+        gives: false,
+        stage: 'asked',
+        known: false,
+        code: null,
+        triesLeft: 3,
+      },
+    },
+  },
+  reading: {
+    ...alone,
+    nearby: {
+      on: true,
+      nodes: [{ id: ANNA, name: 'Anna’s laptop', known: true }],
+      pairing: {
+        id: ANNA,
+        name: 'Anna’s laptop',
+        gives: false,
+        stage: 'code',
+        known: true,
+        code: '482913',
+        triesLeft: 3,
+      },
+    },
+  },
+  typing: {
+    ...shared,
+    nearby: {
+      on: true,
+      nodes: [
+        { id: BEN, name: 'Ben’s phone', known: true },
+        { id: 'b'.repeat(64), name: 'A rather long name of a tablet in the kitchen', known: false },
+      ],
+      pairing: { id: BEN, name: 'Ben’s phone', gives: true, stage: 'code', known: true, code: null, triesLeft: 2 },
+    },
   },
   insecure: {
     ...alone,
@@ -246,9 +353,6 @@ export const SCENES: Readonly<Record<string, NodeState>> = {
   },
 }
 
-const WORDS =
-  'A tide is the slow rise and fall of the sea, and it is mostly the Moon that makes it. The side of the Earth that faces the Moon is pulled a little more than the middle, and the far side a little less, so the water stands high in two places at once. As the Earth turns under them, a coast passes both in a day.'
-
 export function createFakeNode(scene: string): NodeApi {
   let state = SCENES[scene] ?? alone
   let stopped = false
@@ -260,11 +364,15 @@ export function createFakeNode(scene: string): NodeApi {
   }
   return {
     ...createFakeLab(() => state, update),
+    ...createFakeDoor(() => state, update),
+    ...createFakeLimits(() => state, update),
+    ...createFakeWallet(() => state, update),
     watch: async (listener) => {
       listeners.push(listener)
       listener(state)
     },
     rename: async () => {},
+    changeKey: async () => {},
     addModel: async () => {
       throw new CentramError(
         'FORMAT_TRUNCATED',
@@ -273,9 +381,21 @@ export function createFakeNode(scene: string): NodeApi {
     },
     estimateModel: async (id) => {
       const size = state.models.find((one) => one.id === id)?.sizeBytes ?? 0
-      return { fetchBytes: size, storeBytes: size, gpuBytes: Math.round(size * 1.3), freeStorageBytes: 11_200_000_000 }
+      return {
+        fetchBytes: size,
+        storeBytes: size,
+        gpuBytes: Math.round(size * 1.3),
+        freeStorageBytes: 11_200_000_000,
+        engines: ['wllama', 'onnx', 'webllm'],
+      }
     },
-    loadModel: async () => {},
+    async loadModel(id) {
+      update({
+        models: state.models.map((one) => (one.id === id ? { ...one, status: 'ready', progress: 1 } : one)),
+        placement: state.placement ?? { modelId: id, layers: 4, stages: [stage(SELF, 0, 4, { bytes: 2_300_000 })] },
+      })
+    },
+    loadWithEngine: async () => {},
     cancelLoad: async () => {},
     unloadModel: async () => {},
     removeModel: async () => {},
@@ -284,10 +404,40 @@ export function createFakeNode(scene: string): NodeApi {
       throw new CentramError('BAD_ARGUMENT', 'This is not an invite link. It begins with http and has #room= in it.')
     },
     leave: async () => {},
-    async generate(_request, listener): Promise<GenerateResult> {
+    async setNearby(on) {
+      update({ nearby: { ...state.nearby, on } })
+    },
+    pair: async () => {},
+    acceptPairing: async () => {},
+    async givePairingCode(code) {
+      if (code !== '482913')
+        throw new CentramError(
+          'BAD_ARGUMENT',
+          'That is not the code that the other device shows. Look at it once more.',
+        )
+    },
+    async cancelPairing() {
+      update({ nearby: { ...state.nearby, pairing: null } })
+    },
+    async setWays(ways) {
+      update({
+        ways: [
+          ...state.ways.filter(({ own }) => own),
+          ...ways.map((way) => ({ ...way, state: 'open' as const, own: false })),
+        ],
+      })
+    },
+    setVisible: async () => {},
+    measureLink: async () => ({ bytesPerSecond: 6_750_000, connections: 4 }),
+    setSharing: async (settings) => update({ sharing: { ...state.sharing, ...settings } }),
+    async setLinks(settings) {
+      for (const server of settings.servers) checkIceServer(server)
+      update({ links: { ...state.links, ...settings } })
+    },
+    async generate(request, listener): Promise<GenerateResult> {
       stopped = false
       const timing = state.speed ?? { totalMs: 30, computeMs: [30], networkMs: 0 }
-      const words = WORDS.split(/(?<= )/)
+      const words = fakeAnswer(scene, request)
       let text = ''
       for (const [index, word] of words.entries()) {
         await new Promise((resolve) => setTimeout(resolve, 12))
@@ -309,9 +459,11 @@ export function createFakeNode(scene: string): NodeApi {
         networkMs: timing.networkMs,
         bytesSent: 0,
         stages: state.placement?.stages ?? [],
+        ...(state.gpu.kind === 'none' && { answeredBy: ANNA }),
         logitsDigests: [],
       }
     },
+    traffic: async () => [],
     stop: async () => {
       stopped = true
     },

@@ -1,5 +1,6 @@
 // Shows the pages over a fake node, in the scene that the address names.
 
+import '../../../web/node/trusted-types.ts'
 import { CentramApp } from '../../../web/app.ts'
 import { createFakeNode } from './fake-node.ts'
 

@@ -1,8 +1,10 @@
 // Every family and format against logits that transformers computed on the same weights.
 
+import { dequantise } from '#core/numeric/dequantise.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GpuContext } from '../../../worker/gpu/context.ts'
 import type { Shard } from '../../../worker/model/shard.ts'
+import { headMatrixName } from '../../../worker/model/shard-tensors.ts'
 import { expectClose, FIXTURES, loadFixture, loadWhole, openGpu, stepTokens, type Fixture } from './fixture.ts'
 
 let gpu: GpuContext
@@ -47,6 +49,27 @@ describe.each(FIXTURES)('%s', (name) => {
     const long = await stepTokens(session, fixture.longPrompt.slice(128), 'prefill', 'logits')
     expectClose(long.logits, fixture.longLogits)
     session.dispose()
+  })
+
+  test('the states of a prefill are those that transformers made every position’s logits of', async () => {
+    const { model, prompt, logits } = fixture
+    const { config } = model
+    const entry = model.tensors.get(headMatrixName(config))
+    if (!entry) throw new Error('no head')
+    const bytes = await model.sources[entry.source]?.read(entry.offset, entry.byteLength)
+    const head = dequantise(entry.dtype, bytes ?? new Uint8Array(0))
+    const session = await shard.openSession(32)
+    const { states, columns } = await stepTokens(session, prompt, 'prefill', 'states')
+    session.dispose()
+    expect(columns).toBe(prompt.length)
+    expect(states.length).toBe(columns * config.width)
+    for (const column of prompt.keys()) {
+      const state = states.subarray(column * config.width, (column + 1) * config.width)
+      const made = Float32Array.from({ length: config.vocabularySize }, (_, token) =>
+        state.reduce((sum, value, at) => sum + value * (head[token * config.width + at] ?? NaN), 0),
+      )
+      expectClose(made, logits[column] ?? new Float32Array(0))
+    }
   })
 
   test('greedy decoding picks the same tokens', async () => {

@@ -11,6 +11,7 @@ import type { CatalogueEntry, NodeApi, NodeState } from '../../../worker/node/ap
 import type { Surroundings } from '../../../worker/node/surroundings.ts'
 import { createSignalling } from '../../../signaling-server/signalling/signalling.ts'
 import { createRandom, createSocketPairs } from '../../worker/net/simulation.ts'
+import { createLocks } from '../../worker/storage/fixtures.ts'
 import { openGpu } from '../support/gpu.ts'
 
 export const TOY: CatalogueEntry = {
@@ -72,7 +73,7 @@ export async function createRoom(): Promise<TestRoom> {
         connect: sockets.connect,
         records: createMemoryRecords(),
         blobs: createMemoryBlobs(),
-        withLock: (_name, work) => work(),
+        withLock: createLocks(),
         fetch: (url, init) => fetchByRange(url, init, fetched),
         clock: systemClock,
         wallTime: () => 1_790_000_000_000,

@@ -17,6 +17,7 @@ export type LinkReport =
   | { readonly type: 'signal'; readonly signal: LinkSignal }
   | { readonly type: 'opened'; readonly local: Uint8Array; readonly remote: Uint8Array; readonly kind: string }
   | { readonly type: 'state'; readonly state: string }
+  | { readonly type: 'path'; readonly path: string }
   | { readonly type: 'received'; readonly messages: number; readonly bytes: number; readonly inOrder: boolean }
   | { readonly type: 'closed'; readonly reason: string }
 
@@ -44,6 +45,7 @@ addEventListener(
     transport.listen({
       onSignal: (_link, signal) => report({ type: 'signal', signal }),
       onState: (_link, state) => report({ type: 'state', state }),
+      onPath: (_link, path) => report({ type: 'path', path }),
       onOpen(_link, opened) {
         channel = opened.channel
         // As early as can be: the other side may not have been told yet that its channel is open.

@@ -1,6 +1,7 @@
 // One example or more of every message, from which the golden frames are made. The type makes it impossible to leave a
 // message out: a new one does not compile without its samples.
 
+import { sha256 } from '#core/crypto/hash.ts'
 import type { Identity } from '#core/crypto/identity.ts'
 import { prepareMessage, sealFrame } from '#core/protocol/codec.ts'
 import { CONTENT_MANIFEST } from '#core/protocol/messages/content.ts'
@@ -14,6 +15,7 @@ import {
   ROYALTY_STATEMENT,
   ROYALTY_TERMS,
   TRANSFER,
+  TRANSFER_ABORT,
 } from '#core/protocol/messages/ledger.ts'
 import { KEY_REVOCATION, PEER_ADDRESSES } from '#core/protocol/messages/peer.ts'
 import { LOG_ENTRY, LOG_HEAD, WITNESSED_HEAD } from '#core/protocol/messages/proof.ts'
@@ -46,6 +48,8 @@ const AT = 1_790_000_000_000
 const ADDRESSES = encodeObject(PEER_ADDRESSES, {
   node: KEY,
   name: 'Ada',
+  incarnation: PLAN,
+  proof: fill(64, 0x88),
   sequence: 3,
   addresses: [
     { kind: 'server', url: 'wss://swarm.example/signal' },
@@ -57,6 +61,7 @@ const ADDRESSES = encodeObject(PEER_ADDRESSES, {
 })
 const RECORD = { record: ADDRESSES, signature: SIGNED }
 const RECEIPT = encodeObject(USAGE_RECEIPT, {
+  work: 'answer',
   request: REQUEST,
   asker: KEY,
   server: OTHER,
@@ -69,22 +74,29 @@ const RECEIPT = encodeObject(USAGE_RECEIPT, {
 })
 const SUMMARY = {
   genome: GENOME,
+  name: 'Ishmael',
   base: BASE,
+  baseName: 'Tiny Moby',
   author: KEY,
   content: CONTENT,
   bytes: 262_144,
   generation: 1,
-  claims: [{ domain: 'poems', loss: 2.25, baseLoss: 2.5 }],
+  licence: 'CC0-1.0',
+  claims: [
+    { domain: 'poems', loss: 2.25, baseLoss: 2.5 },
+    { domain: 'letters', loss: 3, baseLoss: null },
+  ],
+  at: AT,
 }
 const RECIPE = {
   base: BASE,
   operator: 'dare_ties',
+  origin: null,
   parents: [GENOME, PARENT],
   parameters: [
     { name: 'density', value: 0.5 },
     { name: 'normalize', value: true },
     { name: 'weight', value: [0.25, 0.75] },
-    { name: 'mode', value: 'signs' },
   ],
   seed: 7,
   rank: 8,
@@ -114,6 +126,9 @@ const ENTRY = encodeObject(LOG_ENTRY, {
   at: AT,
 })
 const HEAD = { head: head(1), signature: SIGNED }
+/** Two heads at different places, of which the second one's log has another entry in the place of the first. */
+const EARLIER = encodeObject(LOG_HEAD, { author: KEY, sequence: 40, entry: fill(32, 3), at: AT })
+const LATER = encodeObject(LOG_HEAD, { author: KEY, sequence: 41, entry: sha256(ENTRY), at: AT })
 
 export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] } = {
   SESSION_HELLO: [{ body: { versions: [1], key: KEY, to: OTHER, nonce: NONCE, features: ['resume'] } }],
@@ -148,7 +163,7 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
     { body: { stream: LINK, offset: 0 }, tail: Uint8Array.of(1) },
     { body: { stream: LINK, offset: 2 ** 40 }, tail: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9) },
   ],
-  STREAM_CREDIT: [{ body: { stream: LINK, credit: 2 ** 41 } }],
+  STREAM_CREDIT: [{ body: { stream: LINK, offset: 2 ** 40, credit: 2 ** 41 } }],
   STREAM_END: [{ body: { stream: LINK, length: 10, root: SUBJECT } }],
   STREAM_RESET: [{ body: { stream: LINK, code: 'CANCELLED', message: 'No longer needed.' } }],
   STREAM_RESUME: [{ body: { stream: LINK, offset: 2 ** 40, credit: 2 ** 41 } }],
@@ -164,7 +179,7 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
     { body: { room: LINK, members: [{ key: KEY, name: 'Zoë 🦊', incarnation: PLAN }] } },
     { body: { room: LINK, members: [] } },
   ],
-  SIGNAL_DESCRIPTION: [{ body: { from: KEY, to: OTHER, link: LINK, type: 'offer', sdp: 'v=0\r\n' } }],
+  SIGNAL_DESCRIPTION: [{ body: { from: KEY, to: OTHER, link: LINK, type: 'offer', sdp: 'v=0\r\n', offer: 1 } }],
   SIGNAL_CANDIDATE: [
     { body: { from: KEY, to: OTHER, link: LINK, candidate: 'candidate:1 1 udp 1 127.0.0.1 9 typ host', mid: '0', line: 0 } },
     { body: { from: KEY, to: OTHER, link: LINK, candidate: '', mid: null, line: null } },
@@ -250,7 +265,10 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
   GOSSIP_IHAVE: [{ body: { topic: 'genomes', ids: [SUBJECT, CONTENT] } }],
   GOSSIP_IWANT: [{ body: { ids: [SUBJECT] } }],
   GOSSIP_IDONTWANT: [{ body: { ids: [CONTENT] } }],
-  CONTENT_MANIFEST_REQUEST: [{ body: { content: CONTENT } }],
+  CONTENT_MANIFEST_REQUEST: [
+    { body: { content: CONTENT, manifest: true } },
+    { body: { content: CONTENT, manifest: false } },
+  ],
   CONTENT_MANIFEST: [
     {
       body: {
@@ -263,10 +281,11 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
           ],
           bytes: 3_370_584,
           chunkBytes: 262_144,
-          chunks: 13,
+          chunks: 14,
           root: SUBJECT,
         }),
       },
+      tail: fill(14 * 32, 0x2b),
     },
   ],
   CONTENT_BITFIELD: [{ body: { content: CONTENT, bits: Uint8Array.of(0xff, 0x1f) } }],
@@ -310,13 +329,44 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
         priceCap: 20,
       },
     },
+    {
+      body: {
+        request: REQUEST,
+        model: MODEL,
+        prompt: { text: 'Call me' },
+        maxTokens: 32,
+        sampling: {},
+        stopAtEnd: true,
+        continueFrom: { tokens: [73, 115, 104] },
+      },
+    },
+    {
+      body: {
+        request: REQUEST,
+        model: MODEL,
+        prompt: { text: 'Call me' },
+        maxTokens: 32,
+        sampling: {},
+        stopAtEnd: true,
+        continueFrom: {
+          tokens: [73],
+          path: [
+            { family: 'prefill', tokens: 7 },
+            { family: 'decode', tokens: 1 },
+          ],
+        },
+      },
+    },
   ],
   INFER_OFFER: [
     {
       body: { request: REQUEST, price: { prompt: 1, answer: 4 }, tokensPerSecond: 31.5, position: 2, validMs: 5000 },
     },
   ],
-  INFER_ACCEPT: [{ body: { request: REQUEST, promptTokens: 12 } }],
+  INFER_ACCEPT: [
+    { body: { request: REQUEST, promptTokens: 12 } },
+    { body: { request: REQUEST, promptTokens: 12, path: [{ family: 'prefill', tokens: 12 }] } },
+  ],
   INFER_REJECT: [{ body: { request: REQUEST, code: 'MODEL_UNKNOWN', message: 'Not here.' } }],
   INFER_TOKENS: [
     {
@@ -347,44 +397,47 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
         finish: 'end',
         usage: { promptTokens: 0, tokens: 0 },
         timings: { prefillMs: 0, msPerToken: 0, computeMs: [], networkMs: 0, bytesSent: 0 },
-        transcript: { hash: SUBJECT, signatures: [{ node: OTHER, signature: SIGNED }] },
+        transcript: { hash: SUBJECT, receipts: [{ receipt: RECEIPT, server: SIGNED }] },
       },
     },
   ],
   INFER_CANCEL: [{ body: { request: REQUEST } }],
   INFER_RECEIPT: [
-    { body: { receipt: RECEIPT, server: SIGNED, asker: null } },
+    { body: { receipt: RECEIPT, server: null, asker: SIGNED } },
     { body: { receipt: RECEIPT, server: SIGNED, asker: fill(64, 0x9a) } },
   ],
   PIPE_PLAN: [
     {
       body: {
         plan: PLAN,
-        model: { title: 'Toy', url: '/models/toy.safetensors', fingerprint: MODEL, sizeBytes: 1_700_000 },
+        model: { title: 'Toy', url: '/models/toy.safetensors', fingerprint: MODEL, sizeBytes: 1_700_000, content: CONTENT },
         contextLength: 128,
         profile: 'f32',
         stages: [
           { node: KEY, first: 0, last: 2 },
           { node: OTHER, first: 2, last: 4 },
         ],
+        spares: [{ node: KEY, stage: 1 }],
       },
     },
     {
       body: {
         plan: PLAN,
-        model: { title: '', url: null, fingerprint: MODEL, sizeBytes: 0 },
+        model: { title: '', url: null, fingerprint: MODEL, sizeBytes: 0, content: null },
         contextLength: 0,
         profile: '',
         stages: [],
+        spares: [],
       },
     },
   ],
-  PIPE_COMMIT: [{ body: { plan: PLAN, session: 1, contextLength: 128 } }],
+  PIPE_COMMIT: [{ body: { plan: PLAN, stage: 1, session: 1, contextLength: 128 } }],
   PIPE_LOAD_STATUS: [
-    { body: { plan: PLAN, session: null, state: 'loading', progress: 0.5, bytes: 850_000 } },
+    { body: { plan: PLAN, stage: 1, session: null, state: 'loading', progress: 0.5, bytes: 850_000 } },
     {
       body: {
         plan: PLAN,
+        stage: 1,
         session: 1,
         state: 'failed',
         progress: 1,
@@ -393,30 +446,64 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
         message: 'Close other tabs.',
       },
     },
+    {
+      body: {
+        plan: PLAN,
+        stage: 1,
+        session: 1,
+        state: 'failed',
+        progress: 1,
+        bytes: 0,
+        code: 'PEER_LEFT',
+        message: 'No link.',
+        unreachable: OTHER,
+      },
+    },
   ],
   PIPE_ACTIVATION: [
     {
       body: {
         plan: PLAN,
+        stage: 1,
         session: 1,
         step: 9,
         position: 20,
         columns: 2,
         family: 'decode',
         output: 'token',
+        results: 'each',
         computeMs: [1.5],
       },
       tail: Float32Array.of(1, -2, 3.5, -0, NaN, Infinity),
     },
+    {
+      body: {
+        plan: PLAN,
+        stage: 1,
+        session: 1,
+        step: 9,
+        position: 20,
+        columns: 1,
+        family: 'decode',
+        output: 'none',
+        results: 'last',
+        until: 2,
+        computeMs: [],
+      },
+      tail: Float32Array.of(1),
+    },
   ],
   PIPE_LOGITS: [
-    { body: { plan: PLAN, session: 1, step: 9, kind: 'token', token: 65, computeMs: [1.5, 2] } },
-    { body: { plan: PLAN, session: 1, step: 9, kind: 'none', computeMs: [] } },
+    { body: { plan: PLAN, session: 1, step: 9, kind: 'token', columns: 1, tokens: [65], computeMs: [1.5, 2] } },
+    { body: { plan: PLAN, session: 1, step: 9, kind: 'none', columns: 0, computeMs: [] } },
     {
-      body: { plan: PLAN, session: 1, step: 9, kind: 'top', computeMs: [1] },
-      tail: new Uint32Array([7, 3, 0x40000000, 0x3f800000]),
+      body: { plan: PLAN, session: 1, step: 9, kind: 'top', columns: 2, computeMs: [1] },
+      tail: new Uint32Array([7, 0x40000000, 3, 0x3f800000]),
     },
-    { body: { plan: PLAN, session: 1, step: 9, kind: 'logits', computeMs: [1] }, tail: Float32Array.of(0.5, 0.25, 0.125) },
+    {
+      body: { plan: PLAN, session: 1, step: 9, kind: 'logits', columns: 1, computeMs: [1] },
+      tail: Float32Array.of(0.5, 0.25, 0.125),
+    },
   ],
   PIPE_KV_TRIM: [{ body: { plan: PLAN, session: 1, step: 10, length: 5, release: false } }],
   PIPE_AUDIT: [
@@ -432,7 +519,22 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
         node: OTHER,
         first: 2,
         last: 4,
+        mode: 'take',
         replay: [{ session: 1, length: 140 }],
+        until: 1,
+      },
+    },
+    {
+      body: {
+        plan: PLAN,
+        stage: 1,
+        lost: KEY,
+        node: OTHER,
+        first: 2,
+        last: 4,
+        mode: 'copy',
+        replay: [],
+        until: 1,
       },
     },
   ],
@@ -452,8 +554,16 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
   ],
   GENOME_MERGE_PROPOSE: [{ body: { proposal: REQUEST, recipe: RECIPE } }],
   GENOME_MERGE_RESULT: [
-    { body: { proposal: REQUEST, recipe: RECIPE, tensors: SUBJECT, genome: SUMMARY } },
-    { body: { proposal: null, recipe: { ...RECIPE, parameters: [] }, tensors: SUBJECT, genome: SUMMARY } },
+    { body: { proposal: REQUEST, recipe: RECIPE, merge: BASE, tensors: SUBJECT, genome: SUMMARY } },
+    {
+      body: {
+        proposal: null,
+        recipe: { ...RECIPE, origin: PARENT, parameters: [] },
+        merge: BASE,
+        tensors: SUBJECT,
+        genome: SUMMARY,
+      },
+    },
   ],
   GENOME_EVAL_REQUEST: [{ body: { request: REQUEST, genomes: [GENOME, PARENT], domain: 'poems', probes: 64 } }],
   GENOME_EVAL_REPORT: [
@@ -576,7 +686,21 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
     },
   ],
   LEDGER_COSIGN: [{ body: { transfer: SUBJECT, payee: SIGNED } }],
-  LEDGER_ABORT: [{ body: { transfer: SUBJECT, code: 'NO_CAPACITY', message: 'The line is used up.' } }],
+  LEDGER_ABORT: [
+    {
+      body: {
+        abort: encodeObject(TRANSFER_ABORT, {
+          transfer: SUBJECT,
+          payer: KEY,
+          payee: OTHER,
+          code: 'OVER_LIMIT',
+          at: AT,
+        }),
+        payee: SIGNED,
+        message: 'The line is used up.',
+      },
+    },
+  ],
   LEDGER_ROYALTY_RULE: [
     {
       body: {
@@ -602,10 +726,11 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
           payer: OTHER,
           period: PERIOD,
           receipts: SUBJECT,
+          pools: [{ genome: GENOME, terms: null, amount: 5 }],
           total: 5,
           shares: [
             { genome: GENOME, author: KEY, amount: 4 },
-            { genome: PARENT, author: OTHER, amount: 1 },
+            { genome: PARENT, author: null, amount: 1 },
           ],
         }),
         signature: SIGNED,
@@ -648,7 +773,10 @@ export const SAMPLES: { readonly [Name in MessageName]: readonly Sample<Name>[] 
       },
     },
   ],
-  PROOF_FORK: [{ body: { first: HEAD, second: { head: head(2), signature: SIGNED } } }],
+  PROOF_FORK: [
+    { body: { first: HEAD, second: { head: head(2), signature: SIGNED } } },
+    { body: { first: { head: EARLIER, signature: SIGNED }, second: { head: LATER, signature: SIGNED }, path: [ENTRY] } },
+  ],
 }
 
 /** Secret of the key that signs every golden frame. RFC 8032 signatures are deterministic: the bytes never change. */

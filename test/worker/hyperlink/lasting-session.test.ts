@@ -30,7 +30,7 @@ async function openSession(loss: Loss | undefined): Promise<PipelineSession> {
   const port = { self: 'a'.repeat(64), send: () => undefined, nameOf: () => 'me', now: () => 0 }
   const plan = {
     id: new Uint8Array(16),
-    model: { title: 'fake', url: null, fingerprint: 'f'.repeat(64), sizeBytes: 1 },
+    model: { title: 'fake', url: null, fingerprint: 'f'.repeat(64), sizeBytes: 1, content: null },
     layers: FAKE_CONFIG.layers,
     contextLength: CONTEXT,
     profile: 'p',
@@ -175,4 +175,20 @@ test('a loss in a later turn replays the turns before it', async () => {
   }
   const unbroken = await turns([])
   for (const after of [3, 41, 43, 60]) expect(await turns([{ after }, { after: 2 }])).toEqual(unbroken)
+})
+
+test('a replay that breaks off in a session that is then mended begins anew', async () => {
+  const unbroken = await ask(createLastingSession(() => openSession(undefined)))
+  const lost = await openSession({ after: 5 })
+  const mended = await openSession(undefined)
+  let failures = 1
+  const flaky = Object.create(mended, {
+    decode: {
+      value: (...args: Parameters<PipelineSession['decode']>) =>
+        failures-- > 0 ? Promise.reject(new CentramError('PEER_LEFT', 'Anna’s laptop left.')) : mended.decode(...args),
+    },
+  }) as PipelineSession
+  const answered = await ask(createLastingSession(async () => (isLost(lost) ? flaky : lost)))
+  expect(answered.tokens).toEqual(unbroken.tokens)
+  expect(answered.digests).toEqual(unbroken.digests)
 })

@@ -9,6 +9,8 @@ import type { PipelineSession } from '../../../worker/hyperlink/pipeline-session
 import { createShardServer, type ShardServer } from '../../../worker/hyperlink/shard-server.ts'
 import { createFakeShard, FAKE_CONFIG, type FakeShard } from './fake-shard.ts'
 
+const MAX_SESSIONS = 2
+
 interface SimulatedNode {
   readonly id: string
   readonly server: ShardServer
@@ -52,7 +54,7 @@ function createSwarm(count: number) {
     const shards: FakeShard[] = []
     const server = createShardServer({
       port: portOf(id),
-      maxSessions: 2,
+      maxSessions: MAX_SESSIONS,
       onChange: () => undefined,
       async loadShard({ range, onProgress }) {
         onProgress(0.5, 10)
@@ -72,7 +74,7 @@ function createSwarm(count: number) {
     const cut = (index: number) => Math.round((index * FAKE_CONFIG.layers) / stages)
     const plan = {
       id: new Uint8Array(16).fill(7),
-      model: { title: 'fake', url: null, fingerprint: 'f'.repeat(64), sizeBytes: 1000 },
+      model: { title: 'fake', url: null, fingerprint: 'f'.repeat(64), sizeBytes: 1000, content: null },
       layers: FAKE_CONFIG.layers,
       contextLength: 600,
       profile: 'p',
@@ -217,6 +219,27 @@ describe('a pipeline', () => {
     })
   })
 
+  test('that has no room for one more session keeps those it has', async () => {
+    const { answer } = await answerWith(1)
+    const swarm = createSwarm(3)
+    const pipeline = swarm.build(3)
+    await pipeline.load(loadLocal)
+    const sessions = []
+    for (let count = 0; count < MAX_SESSIONS; count++) sessions.push(await pipeline.openSession())
+    const held = swarm.nodes.slice(1).map(({ shards }) => shards[0]?.openSessions.size)
+    expect(held).toEqual([MAX_SESSIONS, MAX_SESSIONS])
+    await expect(pipeline.openSession()).rejects.toMatchObject({ code: 'NO_CAPACITY' })
+    expect(pipeline.broken()).toBeNull()
+    for (const session of sessions) {
+      const { digests } = await runAnswer(whole(session), request(), hooks())
+      expect(digests).toEqual(answer.digests)
+    }
+    sessions[0]?.close()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const again = await pipeline.openSession()
+    expect((await runAnswer(whole(again), request(), hooks())).digests).toEqual(answer.digests)
+  })
+
   test('withdraws its plan when it is closed', async () => {
     const { swarm, pipeline } = await answerWith(2)
     pipeline.close()
@@ -233,6 +256,7 @@ describe('a shard server', () => {
     const stranger = toHex(new Uint8Array(32).fill(99))
     const step = {
       plan: fromHex(toHex(new Uint8Array(16).fill(7))),
+      stage: 1,
       session: 1,
       step: 50,
       position: 301,

@@ -133,6 +133,7 @@ describe('a bad server', () => {
     link: new Uint8Array(16).fill(250),
     type: 'offer',
     sdp: '{"transport":"ada","link":"x"}',
+    offer: 1,
   })
 
   it('cannot break links by repeating old signals or by forging new ones', async () => {

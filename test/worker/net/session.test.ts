@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { openRoom, type RoomKeys } from '#core/crypto/room.ts'
+import { prepareMessage, sealFrame } from '#core/protocol/codec.ts'
 import type { BodyOf } from '#core/protocol/registry.ts'
 import type { Channel } from '../../../worker/net/channel.ts'
 import { createMemoryLink, type MemoryLink } from '../../../worker/net/memory-channel.ts'
@@ -18,6 +19,7 @@ const certificate = (byte: number) => new Uint8Array(32).fill(byte)
 interface Side {
   readonly session: Session
   readonly messages: PeerMessage[]
+  readonly passedOn: Uint8Array[]
   readonly events: string[]
   end: SessionEnd | null
 }
@@ -45,6 +47,7 @@ async function connect(overrides: Overrides = {}): Promise<Setup> {
     const side: { -readonly [Key in keyof Side]: Side[Key] } = {
       session: null as unknown as Session,
       messages: [],
+      passedOn: [],
       events: [],
       end: null,
     }
@@ -62,6 +65,7 @@ async function connect(overrides: Overrides = {}): Promise<Setup> {
       events: {
         onOpen: () => side.events.push('open'),
         onMessage: (message) => side.messages.push(message),
+        onPassedOn: (frame) => side.passedOn.push(frame),
         onRefused: ({ code }) => side.events.push(`refused ${code}`),
         onStalled: (stalled) => side.events.push(stalled ? 'stalled' : 'back'),
         onEnd: (end) => {
@@ -96,12 +100,14 @@ function meddling(channel: Channel, meddle: NonNullable<Overrides['meddle']>): C
 
 const activation = (step: number, columns = 1): BodyOf<'PIPE_ACTIVATION'> => ({
   plan: ID,
+  stage: 1,
   session: 1,
   step,
   position: step,
   columns,
   family: 'decode',
   output: 'token',
+  results: 'last',
   computeMs: [],
 })
 
@@ -287,6 +293,55 @@ describe('a peer that breaks the rules', () => {
     await clock.advance(10)
     expect(ben.end).toMatchObject({ by: 'refused', code: 'RATE_LIMITED' })
     expect(ben.messages.length).toBeLessThanOrEqual(500)
+  })
+})
+
+describe('signals that a node signed itself', () => {
+  const offer = async (sequence: number, sdp = 'v=0') =>
+    sealFrame(
+      prepareMessage(
+        'SIGNAL_DESCRIPTION',
+        { from: EVE.publicKey, to: BEN.publicKey, link: ID, type: 'offer', sdp, offer: 1 },
+        undefined,
+      ),
+      EVE,
+      ID,
+      sequence,
+    )
+
+  it('pass as they are, between messages of the session and in fragments, without disturbing its order', async () => {
+    const { clock, ada, ben } = await connect({ maxMessageSize: 4000 })
+    const frames = [await offer(7), await offer(7, 'x'.repeat(20_000)), await offer(3)]
+    for (const frame of frames) {
+      ada.session.send('INFER_CANCEL', { request: ID })
+      ada.session.passOn(frame)
+    }
+    ada.session.send('INFER_CANCEL', { request: ID })
+    await clock.advance(100)
+    expect(ben.passedOn).toEqual(frames)
+    expect(ben.messages).toHaveLength(4)
+    expect([ada.end, ben.end]).toEqual([null, null])
+  })
+
+  it('are no way around the session for anything else, nor before it is open', async () => {
+    const { clock, ada, ben } = await connect()
+    const message = await sealFrame(prepareMessage('INFER_CANCEL', { request: ID }, undefined), EVE, ID, 0)
+    expect(() => ada.session.passOn(message)).toThrow(expect.objectContaining({ code: 'BAD_ARGUMENT' }))
+    expect(() => ada.session.passOn(new Uint8Array(200))).toThrow(expect.objectContaining({ code: 'FRAME_INVALID' }))
+    ada.session.end('leaving')
+    await clock.advance(1000)
+    const frame = await offer(0)
+    expect(() => ada.session.passOn(frame)).toThrow(expect.objectContaining({ code: 'CHANNEL_CLOSED' }))
+    expect([ben.passedOn, ben.messages]).toEqual([[], []])
+  })
+
+  it('end the link of who pours them', async () => {
+    const { clock, ada, ben } = await connect()
+    const frame = await offer(0)
+    for (let i = 0; i < 700; i++) ada.session.passOn(frame)
+    await clock.advance(10)
+    expect(ben.end).toMatchObject({ by: 'refused', code: 'RATE_LIMITED' })
+    expect(ben.passedOn.length).toBeLessThanOrEqual(500)
   })
 })
 

@@ -75,7 +75,7 @@ describe('signalling client', () => {
     const { clock, attempts, challenge, states } = await createHarness()
     await challenge([1])
     // REGISTER and a PING, whose answer would show that the registration was taken.
-    expect(attempts[0]?.sent.map((frame) => frame[5])).toEqual([16, 4])
+    expect(attempts[0]?.sent.map((frame) => frame[5])).toEqual([16, 22, 4])
     await clock.advance(10_100)
     expect(states.at(-1)).toMatch(/does not answer/)
   })

@@ -2,6 +2,7 @@
 
 import { createVerifier, type Ed25519Subtle, type Identity, type Verifier } from '#core/crypto/identity.ts'
 import { importIdentity } from '../../core/protocol/frame-tools.ts'
+import type { MemoryLinkOptions } from '../../../worker/net/memory-channel.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../../../worker/net/memory-transport.ts'
 import type { SocketFactory } from '../../../worker/net/signalling-client.ts'
 import { createSwarm, type Swarm } from '../../../worker/net/swarm.ts'
@@ -46,10 +47,14 @@ export interface Simulation {
 
 export const ROOM = new Uint8Array(16).fill(42)
 
-export async function createSimulation(limits: Partial<SignallingLimits> = {}): Promise<Simulation> {
+/** `links` says what the links between nodes are like; without it they are instant. */
+export async function createSimulation(
+  limits: Partial<SignallingLimits> = {},
+  links: (clock: FakeClock) => MemoryLinkOptions = () => ({}),
+): Promise<Simulation> {
   const clock = createFakeClock()
   const verifier = await createTrackedVerifier()
-  const network = createMemoryNetwork()
+  const network = createMemoryNetwork(links(clock))
   const serverIdentity = await createTrackedIdentity(200)
   const makeServer = (): Signalling =>
     createSignalling({
@@ -92,7 +97,7 @@ export async function createSimulation(limits: Partial<SignallingLimits> = {}): 
 }
 
 /** WebSockets of memory: the client's half by the factory, the server's half handed to the signalling service. */
-export function createSocketPairs(server: () => Signalling | null): { connect: SocketFactory } {
+export function createSocketPairs(server: () => Signalling | null, address = '127.0.0.1'): { connect: SocketFactory } {
   return {
     connect(_url, events) {
       let open = true
@@ -122,7 +127,7 @@ export function createSocketPairs(server: () => Signalling | null): { connect: S
           onClose: (listener) => (serverClosed = listener),
         }
         events.onOpen()
-        service.accept(socket, '127.0.0.1')
+        service.accept(socket, address)
       })
       return {
         send: (bytes) => {

@@ -30,7 +30,18 @@ describe('swarm', () => {
     ada.send(
       ben.id,
       'PIPE_ACTIVATION',
-      { plan: PLAN, session: 1, step: 5, position: 0, columns: 3, family: 'prefill', output: 'none', computeMs: [1.5] },
+      {
+        plan: PLAN,
+        stage: 1,
+        session: 1,
+        step: 5,
+        position: 0,
+        columns: 3,
+        family: 'prefill',
+        output: 'none',
+        results: 'last',
+        computeMs: [1.5],
+      },
       hidden,
     )
     await clock.until(() => heard.length === 1, 1_000, 'the activation')

@@ -14,6 +14,10 @@ import type { ModelState } from '../../../worker/node/api.ts'
 import { createGenomeLibrary, type GenomeLibrary } from '../../../worker/node/genome-library.ts'
 import type { TrainingRequest } from '../../../worker/node/lab-api.ts'
 import type { ModelLibrary } from '../../../worker/node/model-library.ts'
+import { createQuarantine, type Quarantine } from '../../../worker/node/quarantine.ts'
+// Fetched by a tab when it trains; here they are to be there from the start, for turns of the loop are counted.
+import '../../../worker/node/trained-genome.ts'
+import '../../../worker/node/training-run.ts'
 import type { RunOptions } from '../../../worker/node/training-run.ts'
 import { createTrainingRuns, type TrainingRuns } from '../../../worker/node/training-runs.ts'
 import { loraConfigOf } from '../../../worker/node/training-text.ts'
@@ -27,6 +31,7 @@ async function createModels(names: readonly string[]): Promise<ModelLibrary> {
   const opened = new Map<string, OpenedModel>()
   for (const name of names) opened.set(name, await openFixture(name))
   const states = names.map((id) => ({ id, title: `Tiny ${id}` }) as ModelState)
+  const findModel = (hash: string) => [...opened].find(([, { fingerprint }]) => fingerprint === hash)?.[0]
   const models: Partial<ModelLibrary> = {
     list: () => states,
     async open(id) {
@@ -34,7 +39,8 @@ async function createModels(names: readonly string[]): Promise<ModelLibrary> {
       if (model) return model
       throw new CentramError('MODEL_UNKNOWN', `There is no model "${id}" in the list.`)
     },
-    byFingerprint: (hash) => [...opened].find(([, { fingerprint }]) => fingerprint === hash)?.[0],
+    byFingerprint: findModel,
+    findBase: async ({ hash }) => findModel(hash),
     estimate: async () => ({ fetchBytes: 0, storeBytes: 0, gpuBytes: 0 }),
   }
   return models as ModelLibrary
@@ -46,6 +52,7 @@ export interface Lab {
   readonly author: Uint8Array
   readonly models: ModelLibrary
   readonly genomes: GenomeLibrary
+  readonly quarantine: Quarantine
   readonly runs: TrainingRuns
   readonly trainer: FakeTrainer
 }
@@ -59,6 +66,12 @@ export interface Place {
 export function createPlace(...modelIds: string[]): Place {
   const place = { records: createMemoryRecords(), blobs: createMemoryBlobs() }
   let visits = 0
+  let last: Promise<unknown> = Promise.resolve()
+  const withLock = <T>(_name: string, work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work)
+    last = turn.catch(() => undefined)
+    return turn
+  }
   let ticks = 0
   return {
     ...place,
@@ -69,12 +82,14 @@ export function createPlace(...modelIds: string[]): Place {
         ...place,
         identity,
         verifier: plainVerifier,
-        withLock: <T>(_name: string, work: () => Promise<T>) => work(),
+        withLock,
         clock: systemClock,
         wallTime: () => 1_790_000_000_000 + ++ticks,
         random: createRandom(seed * 1000 + visits++),
       }
-      const genomes = createGenomeLibrary(surroundings, models, () => undefined)
+      const quarantine = createQuarantine(place.records, () => undefined)
+      await quarantine.start()
+      const genomes = createGenomeLibrary(surroundings, models, () => undefined, undefined, quarantine)
       const trainer = createFakeTrainer()
       const runs = createTrainingRuns({
         ...surroundings,
@@ -93,7 +108,7 @@ export function createPlace(...modelIds: string[]): Place {
       })
       await genomes.start()
       await runs.start()
-      return { author: identity.publicKey, models, genomes, runs, trainer }
+      return { author: identity.publicKey, models, genomes, quarantine, runs, trainer }
     },
   }
 }

@@ -9,7 +9,7 @@ import type { ByteRange } from '#core/formats/range-set.ts'
 import { createMemoryBlobs, type MemoryBlobs } from '../../../worker/storage/memory-blobs.ts'
 import { createModelCache, type ModelCacheParts } from '../../../worker/storage/model-cache.ts'
 import { createBlobSource, type OriginSource } from '../../../worker/storage/origin-source.ts'
-import { createMemoryRecords } from '../../../worker/storage/records.ts'
+import { createMemoryRecords, type Records } from '../../../worker/storage/records.ts'
 import { createLocks, expectSameBytes, noise } from './fixtures.ts'
 
 // A small stand-in, so that files of many pieces are few bytes.
@@ -358,4 +358,48 @@ test('a dropped file is a source', async () => {
   expect(source).toMatchObject({ name: 'm.gguf', size: 1000, version: '5', key: 'file:m.gguf:1000' })
   expectSameBytes(await source.read(10, 20), bytes.slice(10, 30))
   await expect(source.read(990, 20)).rejects.toMatchObject({ code: 'FORMAT_TRUNCATED' })
+})
+
+describe('files that the browser cleared away under a record', () => {
+  test('are not taken for stored because a later write made the file long again', async () => {
+    const bytes = noise(9 * MB)
+    const disk = createDisk()
+    const origin = createOrigin(bytes)
+    const before = await createModelCache(disk).open(origin)
+    await before.ensure([{ start: 0, end: PIECE }])
+    for (const name of await disk.blobs.list()) await disk.blobs.remove(name)
+
+    const after = await createModelCache(disk).open(origin)
+    await after.ensure([{ start: 2 * PIECE, end: bytes.length }])
+    expect(sha256(await after.read(0, bytes.length))).toBe(sha256(bytes))
+    // The tab that was open all the while knows no better than the record.
+    expect(sha256(await before.read(0, bytes.length))).toBe(sha256(bytes))
+  })
+
+  test('nor because the record of that write was lost', async () => {
+    const bytes = noise(9 * MB)
+    const disk = createDisk()
+    const origin = createOrigin(bytes)
+    await (await createModelCache(disk).open(origin)).ensure([{ start: 0, end: PIECE }])
+    for (const name of await disk.blobs.list()) await disk.blobs.remove(name)
+
+    // The tab dies between the bytes and their record.
+    let dead = false
+    const records: Records = {
+      ...disk.records,
+      put: async (store, key, value) => {
+        if (!dead) await disk.records.put(store, key, value)
+      },
+    }
+    const open = disk.blobs.open.bind(disk.blobs)
+    disk.blobs.open = async (name) => {
+      const file = await open(name)
+      const { flush } = file
+      return Object.assign(file, { flush: () => ((dead = true), flush()) })
+    }
+    await (await createModelCache({ ...disk, records }).open(origin)).ensure([{ start: 2 * PIECE, end: bytes.length }])
+
+    const after = await createModelCache(disk).open(origin)
+    expect(sha256(await after.read(0, bytes.length))).toBe(sha256(bytes))
+  })
 })

@@ -5,6 +5,7 @@ import type { ActiveGenome, GenomeState } from '../../../worker/node/lab-api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
 import { formatNumber } from '../../ui/format.ts'
 import { icons } from '../../ui/icons.ts'
+import { chatWords } from './words/chat-words.ts'
 
 export class AdapterChips extends LitElement {
   static override properties = { genomes: { attribute: false }, adapters: { attribute: false } }
@@ -57,13 +58,14 @@ export class AdapterChips extends LitElement {
   }
 
   override render() {
-    return html`<ul aria-label="Genomes it answers with">
+    const words = chatWords().adapters
+    return html`<ul aria-label=${words.on}>
       ${this.adapters.map((adapter) => {
         const name = this.genomes.find((genome) => genome.id === adapter.genomeId)?.name ?? adapter.genomeId.slice(0, 8)
         return html`<li>
           <span class="name">+ ${name}</span>
           ${adapter.weight === 1 ? nothing : html`<span class="figure soft">&nbsp;× ${formatNumber(adapter.weight)}</span>`}
-          <button type="button" class="plain" aria-label=${`Switch ${name} off`} @click=${() => this.drop(adapter)}>
+          <button type="button" class="plain" aria-label=${words.off(name)} @click=${() => this.drop(adapter)}>
             ${icons.close}
           </button>
         </li>`

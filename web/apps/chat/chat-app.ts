@@ -1,25 +1,33 @@
-// The chat: conversation, ribbon, message box, and the models to choose from.
+// The chat: the chats that are kept, the one in view, ribbon, message box, and the models to choose from.
 
 import { html, LitElement, nothing, type PropertyValues } from 'lit'
-import { errorCode, errorMessage } from '#core/errors.ts'
+import { errorCode } from '#core/errors.ts'
 import type { ModelInput, ModelState, NodeApi, NodeState, StepTiming } from '../../../worker/node/api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
-import { countOf } from '../../ui/format.ts'
+import { problemOf, renderProblem, type Problem } from '../../ui/error-words.ts'
+import { icons } from '../../ui/icons.ts'
 import { canAnswer, holdersOf, isAtHand, listModels } from '../../ui/model-choice.ts'
 import { ModelList } from '../../ui/model-list.ts'
 import { joinNames, nodeName } from '../../ui/node-names.ts'
 import '../../ui/layer-ribbon.ts'
 import '../../ui/progress-bar.ts'
-import { createConversation, type ChatSettings, type Conversation } from './conversation.ts'
-import { createChatStore, readChosenModel, readSettings, writeChosenModel, writeSettings } from './chat-store.ts'
 import './adapter-chips.ts'
+import './adapter-choice.ts'
+import { chatIcons } from './chat-icons.ts'
+import { KeptChats } from './kept-chats.ts'
+import { readSettings, writeSettings, type ChatSettings } from './chat-settings.ts'
+import { createChatStore, readChosenModel, writeChosenModel } from './chat-store.ts'
+import { chatStyles } from './chat-styles.ts'
+import type { Answerer } from './conversation.ts'
 import type { Beginning } from './first-visit.ts'
 import './first-visit.ts'
-import { MessageBox } from './message-box.ts'
+import { MessageBox, type Message } from './message-box.ts'
+import { createOpenChats, type OpenChats } from './open-chats.ts'
+import './settings-panel.ts'
+import type { TurnAction } from './turn-list.ts'
 import './turn-list.ts'
-import { chatStyles } from './chat-styles.ts'
+import { chatWords } from './words/chat-words.ts'
 
-const SAVE_EVERY_MS = 1000
 /** This near to its end the conversation follows what is written. */
 const FOLLOW_WITHIN_PX = 80
 
@@ -30,12 +38,13 @@ export class ChatApp extends LitElement {
     api: { attribute: false },
     state: { attribute: false },
     chosen: { state: true },
-    choosing: { state: true },
+    panel: { state: true },
     settings: { state: true },
     tick: { state: true },
     timing: { state: true },
     problem: { state: true },
     loading: { state: true },
+    listing: { state: true },
   }
 
   static override styles = [baseStyles, chatStyles]
@@ -43,29 +52,49 @@ export class ChatApp extends LitElement {
   declare api: NodeApi | null
   declare state: NodeState | null
   declare chosen: string
-  declare choosing: boolean
+  /** What stands open above the message box. */
+  declare panel: 'models' | 'settings' | ''
   declare settings: ChatSettings
   declare tick: number
   declare timing: StepTiming | null
-  declare problem: string
+  declare problem: Problem | string
   declare loading: boolean
-  #conversation: Conversation | null = null
+  /** Whether the list of chats stands open. */
+  declare listing: boolean
+  #chats: OpenChats | null = null
   readonly #store = createChatStore()
   #restoredFor = ''
-  #saveTimer: ReturnType<typeof setTimeout> | undefined
   #follow = true
+  #scrolledTo = 0
+  readonly #grown = new ResizeObserver(() => this.followText())
 
   constructor() {
     super()
     this.api = null
     this.state = null
     this.chosen = readChosenModel()
-    this.choosing = false
+    this.panel = ''
     this.settings = readSettings()
     this.tick = 0
     this.timing = null
     this.problem = ''
     this.loading = false
+    this.listing = false
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    document.addEventListener('visibilitychange', this.#leave)
+  }
+
+  override disconnectedCallback(): void {
+    document.removeEventListener('visibilitychange', this.#leave)
+    super.disconnectedCallback()
+  }
+
+  /** A page that goes out of view may never come back. */
+  readonly #leave = (): void => {
+    if (document.visibilityState === 'hidden') void this.#chats?.flush()
   }
 
   override willUpdate(changed: PropertyValues<this>): void {
@@ -73,16 +102,27 @@ export class ChatApp extends LitElement {
       this.timing = null
     }
     if (changed.has('api') && this.api) {
-      this.#conversation = createConversation(this.api, {
-        onChange: () => this.changed(),
+      this.#chats = createOpenChats(this.api, this.#store, {
+        onChange: () => this.requestUpdate(),
         onToken: (timing) => this.token(timing),
+        onSaveFailed: (error) => (this.problem = problemOf(error)),
+        names: (ids) => {
+          const { state } = this
+          return state ? Object.fromEntries(ids.map((id) => [id, nodeName(state, id)])) : {}
+        },
+        now: () => Date.now(),
       })
     }
     const id = this.state?.id
-    if (id && this.#restoredFor !== id) {
+    if (id && this.#chats && this.#restoredFor !== id) {
       this.#restoredFor = id
-      void this.restore(id)
+      void this.#chats.restore(id)
     }
+  }
+
+  protected override firstUpdated(): void {
+    const column = this.renderRoot.querySelector('.scroll > .column')
+    if (column) this.#grown.observe(column)
   }
 
   /** The model messages go to: the one chosen, else the one in use, else one that can answer at once. */
@@ -98,49 +138,93 @@ export class ChatApp extends LitElement {
     )
   }
 
+  private get conversation() {
+    return this.#chats?.current
+  }
+
   override render() {
     const state = this.state
     const model = this.model
-    const turns = this.#conversation?.turns ?? []
+    const words = chatWords().app
+    const turns = this.conversation?.turns ?? []
     return html`
-      <div class="scroll" @scroll=${(event: Event) => this.scrolled(event)} @turns-rendered=${() => this.followText()}>
-        <div class="column">
+      ${this.listing ? this.renderList() : nothing}
+      <div class="front" data-node=${state?.id ?? nothing}>
+        <div class="bar">
+          <button
+            class="plain chats"
+            aria-expanded=${this.listing}
+            aria-label=${words.chats}
+            title=${words.chats}
+            @click=${() => this.toggleList()}
+          >
+            ${chatIcons.chats}<span>${words.chats}</span>
+          </button>
           ${
-            turns.length === 0
-              ? html`<first-visit
-                  .state=${state}
-                  @begin=${(event: CustomEvent<Beginning>) => this.begin(event.detail)}
-                ></first-visit>`
-              : html`<div class="top">
-                    <button class="plain" ?disabled=${this.#conversation?.answering} @click=${() => this.clear()}>
-                      New chat
-                    </button>
-                  </div>
-                  <turn-list .turns=${turns} .state=${state}></turn-list>`
+            turns.length > 0 && !this.listing
+              ? html`<button class="plain" @click=${() => this.begin()}>
+                  ${icons.plus}<span>${words.newChat}</span>
+                </button>`
+              : nothing
           }
         </div>
-      </div>
-      <div class="desk">
-        <div class="column">
-          ${this.choosing ? this.renderModels() : nothing} ${this.renderProgress(model)}
-          ${this.problem ? html`<p class="loss small" role="alert">${this.problem}</p>` : nothing}
-          ${this.renderSpread(state)}
-          <layer-ribbon .state=${state} .tick=${this.tick} .timing=${this.timing}></layer-ribbon>
-          <message-box
-            model=${model?.title ?? ''}
-            placeholder=${this.placeholder(model)}
-            ?answering=${this.#conversation?.answering ?? false}
-            ?blocked=${!model || !this.canSend(model)}
-            ?choosing=${this.choosing}
-            @send=${(event: CustomEvent<string>) => this.send(event.detail)}
-            @stop=${() => this.stop()}
-            @choose=${() => (this.choosing = !this.choosing)}
-          >
-            ${this.renderAdapters(state, model)}
-          </message-box>
+        <div class="scroll" @scroll=${(event: Event) => this.scrolled(event)}>
+          <div class="column">
+            ${
+              turns.length === 0
+                ? html`<first-visit
+                    .state=${state}
+                    @begin=${(event: CustomEvent<Beginning>) => this.beginWith(event.detail)}
+                  ></first-visit>`
+                : html`<turn-list
+                    .turns=${turns}
+                    .all=${this.conversation?.chat.turns ?? []}
+                    .state=${state}
+                    @turn-action=${(event: CustomEvent<TurnAction>) => this.actOnTurn(event.detail)}
+                  ></turn-list>`
+            }
+          </div>
+        </div>
+        <div class="desk">
+          <div class="column">
+            ${this.panel === '' ? nothing : this.renderPanel(model)} ${this.renderProgress(model)}
+            ${
+              this.problem
+                ? html`<p class="loss small" role="alert">
+                    ${typeof this.problem === 'string' ? this.problem : renderProblem(this.problem)}
+                  </p>`
+                : nothing
+            }
+            ${this.renderSpread(state)}
+            <layer-ribbon .state=${state} .tick=${this.tick} .timing=${this.timing}></layer-ribbon>
+            <message-box
+              model=${model?.title ?? ''}
+              placeholder=${placeholderFor(model)}
+              panel=${this.panel}
+              ?answering=${this.conversation?.answering ?? false}
+              ?blocked=${!model || !this.canSend(model)}
+              @send=${(event: CustomEvent<Message>) => this.send(event.detail)}
+              @stop=${() => this.stop()}
+              @choose=${(event: CustomEvent<'models' | 'settings'>) => this.toggle(event.detail)}
+            >
+              ${this.renderAdapters(state, model)}
+            </message-box>
+          </div>
         </div>
       </div>
     `
+  }
+
+  private renderList() {
+    return html`<kept-chats
+      .store=${this.#store}
+      .chats=${this.#chats}
+      .shown=${this.conversation?.chat}
+      .answering=${this.#chats?.answering ?? new Set()}
+      @new-chat=${() => this.begin()}
+      @shown=${() => this.showConversation()}
+      @close-list=${() => this.toggleList()}
+    ></kept-chats>`
   }
 
   /** Which genomes the model answers with; only that of the model in use is known. */
@@ -150,70 +234,65 @@ export class ChatApp extends LitElement {
       slot="adapters"
       .genomes=${state.genomes}
       .adapters=${state.adapters}
-      @set-adapters=${(event: CustomEvent<NodeState['adapters']>) =>
-        this.act((api) => api.setAdapters(model?.id ?? '', event.detail))}
+      @set-adapters=${(event: CustomEvent<NodeState['adapters']>) => this.setAdapters(event.detail)}
     ></adapter-chips>`
   }
 
-  private renderModels() {
+  private renderPanel(model: ModelState | undefined) {
+    const words = chatWords().app
+    const { state } = this
+    if (this.panel === 'settings') {
+      return html`<section class="panel" aria-label=${words.settings}>
+        <settings-panel
+          .settings=${this.settings}
+          .system=${this.conversation?.chat.system ?? ''}
+          ?unheard=${model?.chat === false}
+          @set-settings=${(event: CustomEvent<ChatSettings>) => this.set(event.detail)}
+          @set-system=${(event: CustomEvent<string>) => this.conversation?.change({ system: event.detail })}
+        ></settings-panel>
+      </section>`
+    }
     return html`<section
-      class="models"
-      aria-label="Models"
+      class="panel"
+      aria-label=${words.models}
       @choose-model=${(event: CustomEvent<string>) => this.choose(event.detail)}
     >
-      <model-list .api=${this.api} .state=${this.state} selected=${this.model?.id ?? ''}></model-list>
-      <div class="settings">
-        <label>
-          <span
-            >Variety
-            <span class="figure soft"
-              >${this.settings.temperature === 0 ? 'none: always the likeliest token' : this.settings.temperature}</span
-            ></span
-          >
-          <input
-            type="range"
-            min="0"
-            max="1.5"
-            step="0.1"
-            .value=${String(this.settings.temperature)}
-            @input=${(event: Event) => this.set({ temperature: Number((event.target as HTMLInputElement).value) })}
-          />
-        </label>
-        <label>
-          <span>Longest answer <span class="figure soft">${countOf(this.settings.maxTokens, 'token')}</span></span>
-          <input
-            type="range"
-            min="32"
-            max="2048"
-            step="32"
-            .value=${String(this.settings.maxTokens)}
-            @input=${(event: Event) => this.set({ maxTokens: Number((event.target as HTMLInputElement).value) })}
-          />
-        </label>
-      </div>
+      <model-list .api=${this.api} .state=${state} selected=${model?.id ?? ''}></model-list>
+      ${
+        state && model
+          ? html`<adapter-choice
+              .genomes=${state.genomes.filter(({ modelId }) => modelId === model.id)}
+              .adapters=${state.placement?.modelId === model.id ? state.adapters : []}
+              ?loaded=${state.placement?.modelId === model.id && model.status === 'ready'}
+              @set-adapters=${(event: CustomEvent<NodeState['adapters']>) => this.setAdapters(event.detail)}
+            ></adapter-choice>`
+          : nothing
+      }
     </section>`
   }
 
   private renderProgress(model: ModelState | undefined) {
-    if (this.choosing || !model || (model.status !== 'fetching' && model.status !== 'loading')) {
-      return model?.error && !this.choosing && !this.problem
-        ? html`<p class="loss small" role="alert">${model.error.message}</p>`
+    const words = chatWords().app
+    if (this.panel === 'models' || !model || (model.status !== 'fetching' && model.status !== 'loading')) {
+      return model?.error && this.panel !== 'models' && !this.problem
+        ? html`<p class="loss small" role="alert">${renderProblem(model.error)}</p>`
         : nothing
     }
     return html`<div class="row progress">
       <progress-bar
-        label=${`${model.status === 'fetching' ? 'Downloading' : 'Loading'} ${model.title}`}
+        label=${model.status === 'fetching' ? words.downloading(model.title) : words.loading(model.title)}
         .value=${model.progress}
         .secondsLeft=${model.secondsLeft}
       ></progress-bar>
-      <button class="plain" @click=${() => this.act((api) => api.cancelLoad(model.id))}>Pause</button>
+      <button class="plain" @click=${() => this.act((api) => api.cancelLoad(model.id))}>${words.pause}</button>
     </div>`
   }
 
   /** Offers to spread a model that this tab still holds alone. */
   private renderSpread(state: NodeState | null) {
+    const words = chatWords().app
     const placement = state?.placement
-    if (!state || !placement || this.loading || this.#conversation?.answering) return nothing
+    if (!state || !placement || this.loading || this.conversation?.answering) return nothing
     const helpers = state.peers.filter((peer) => peer.link === 'open' && !peer.light)
     // With adapters a model runs in this tab alone.
     if (state.adapters.length > 0) return nothing
@@ -222,16 +301,11 @@ export class ChatApp extends LitElement {
     if (model?.status !== 'ready') return nothing
     const names = joinNames(helpers.map((peer) => nodeName(state, peer.id)))
     return html`<p class="small spread">
-      ${names} ${helpers.length === 1 ? 'is' : 'are'} here.
+      ${words.areHere(names, helpers.length === 1)}
       <button class="plain" @click=${() => this.act((api) => api.loadModel(placement.modelId, { placement: 'swarm' }))}>
-        Spread the layers over ${helpers.length === 1 ? 'both' : 'all'}
+        ${words.spread(helpers.length === 1)}
       </button>
     </p>`
-  }
-
-  private placeholder(model: ModelState | undefined): string {
-    if (!model) return 'Choose a model first'
-    return model.chat === false ? 'Begin a text; the model goes on with it' : 'Write a message'
   }
 
   private canSend(model: ModelState): boolean {
@@ -240,16 +314,17 @@ export class ChatApp extends LitElement {
     return canAnswer(state, model) || (state.gpu.kind === 'ready' && isAtHand(model))
   }
 
-  private begin(detail: Beginning): void {
+  private beginWith(detail: Beginning): void {
     if (detail.what === 'share') {
       this.dispatchEvent(new CustomEvent('show-share', { bubbles: true, composed: true }))
-      return
-    }
-    if (detail.what === 'models') {
+    } else if (detail.what === 'models') {
       void this.showModels(detail.modelId)
-      return
+    } else if (detail.what === 'ask') {
+      this.choose(detail.modelId)
+      void this.send({ text: detail.text, attachments: [] })
+    } else {
+      this.useModel(detail.modelId)
     }
-    this.useModel(detail.modelId)
   }
 
   /** Turns to a model, and loads it where nothing large must be fetched first. */
@@ -261,12 +336,16 @@ export class ChatApp extends LitElement {
       void this.showModels(modelId)
       return
     }
-    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('message-box')?.focus())
+    this.focusMessage()
     void this.ready(modelId)
   }
 
+  private focusMessage(): void {
+    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>(MessageBox.tag)?.focus())
+  }
+
   private async showModels(modelId?: string): Promise<void> {
-    this.choosing = true
+    this.panel = 'models'
     await this.updateComplete
     const list = this.renderRoot.querySelector(ModelList.tag)
     if (list instanceof ModelList && modelId) await list.open(modelId)
@@ -282,9 +361,12 @@ export class ChatApp extends LitElement {
   private choose(modelId: string): void {
     this.chosen = modelId
     writeChosenModel(modelId)
-    const state = this.state
-    const model = this.model
-    if (state && model && canAnswer(state, model)) this.choosing = false
+    const { state, model } = this
+    if (state && model && canAnswer(state, model) && this.panel === 'models') this.panel = ''
+  }
+
+  private toggle(panel: 'models' | 'settings'): void {
+    this.panel = this.panel === panel ? '' : panel
   }
 
   /** Loads what is here already, so that a message can be answered. */
@@ -299,32 +381,96 @@ export class ChatApp extends LitElement {
     return this.problem === '' && this.model?.status !== 'listed'
   }
 
-  private async send(text: string): Promise<void> {
-    const model = this.model
-    if (!model || !this.#conversation) return
-    this.choosing = false
+  /** The model of that id once it is loaded, which tells whether it chats or only continues a text. */
+  private async answererWith(modelId: string | undefined): Promise<Answerer | null> {
+    if (modelId === undefined || !(await this.ready(modelId))) return null
+    const { state } = this
+    const model = state && listModels(state).find((one) => one.id === modelId)
+    if (!model) return null
+    const active = state.placement?.modelId === modelId ? state.adapters : []
+    const genomes = active.map(
+      ({ genomeId }) => state.genomes.find(({ id }) => id === genomeId)?.name ?? genomeId.slice(0, 8),
+    )
+    return { model, genomes, settings: this.settings }
+  }
+
+  private async send(message: Message): Promise<void> {
+    const conversation = this.conversation
+    if (!conversation) return
+    this.panel = ''
     this.#follow = true
-    if (!(await this.ready(model.id))) {
-      this.renderRoot.querySelector<MessageBox>(MessageBox.tag)?.giveBack(text)
+    const answerer = await this.answererWith(this.model?.id)
+    if (answerer) await conversation.send(message.text, answerer, message.attachments)
+    else this.renderRoot.querySelector<MessageBox>(MessageBox.tag)?.giveBack(message)
+  }
+
+  private async actOnTurn(action: TurnAction): Promise<void> {
+    const conversation = this.conversation
+    if (!conversation) return
+    if (action.what === 'show') {
+      conversation.show(action.turnId)
+    } else if (action.what === 'branch') {
+      this.#chats?.branch(action.turnId)
+      this.focusMessage()
+    } else if (action.what === 'go-on') {
+      await this.goOn()
+    } else {
+      this.panel = ''
+      this.#follow = true
+      const answerer = await this.answererWith(this.model?.id)
+      if (!answerer) return
+      if (action.what === 'edit') await conversation.edit(action.turnId, action.text, answerer)
+      else await conversation.regenerate(action.turnId, answerer)
+    }
+  }
+
+  /** With the model that began the answer, whichever is chosen now. */
+  private async goOn(): Promise<void> {
+    const conversation = this.conversation
+    const modelId = conversation?.turns.at(-1)?.kept?.modelId ?? ''
+    const model = this.state && listModels(this.state).find((one) => one.id === modelId)
+    if (!model) {
+      this.problem = chatWords().app.modelGone
       return
     }
-    // What loading learnt of it: whether it chats or only continues a text.
-    const loaded = this.state && listModels(this.state).find((one) => one.id === model.id)
-    await this.#conversation.send(text, loaded ?? model, this.settings)
+    this.#follow = true
+    this.choose(modelId)
+    const answerer = await this.answererWith(modelId)
+    if (answerer) await conversation?.goOn(answerer)
   }
 
   private async stop(): Promise<void> {
-    await this.#conversation?.stop().catch((error: unknown) => (this.problem = errorMessage(error)))
+    await this.conversation?.stop().catch((error: unknown) => (this.problem = problemOf(error)))
   }
 
-  private clear(): void {
-    this.#conversation?.replace([])
+  private begin(): void {
+    this.#chats?.begin()
+    this.showConversation()
+  }
+
+  /** What the list brought into view; on a phone the list makes room for it. */
+  private showConversation(): void {
     this.timing = null
+    this.problem = ''
+    this.#follow = true
+    if (KeptChats.covers()) this.listing = false
+    this.focusMessage()
   }
 
-  private set(change: Partial<ChatSettings>): void {
-    this.settings = { ...this.settings, ...change }
-    writeSettings(this.settings)
+  private async toggleList(): Promise<void> {
+    this.listing = !this.listing
+    await this.updateComplete
+    const next = this.listing ? KeptChats.tag : '.chats'
+    this.renderRoot.querySelector<HTMLElement>(next)?.focus()
+  }
+
+  private set(settings: ChatSettings): void {
+    this.settings = settings
+    writeSettings(settings)
+  }
+
+  private setAdapters(adapters: NodeState['adapters']): Promise<void> {
+    return this.act((api) => api.setAdapters(this.model?.id ?? '', adapters))
   }
 
   private token(timing: StepTiming): void {
@@ -333,28 +479,17 @@ export class ChatApp extends LitElement {
     this.dispatchEvent(new CustomEvent('token', { detail: timing, bubbles: true, composed: true }))
   }
 
-  private changed(): void {
-    this.requestUpdate()
-    const id = this.#restoredFor
-    this.#saveTimer ??= setTimeout(() => {
-      this.#saveTimer = undefined
-      if (id && this.#conversation) void this.#store.save(id, this.#conversation.turns)
-    }, SAVE_EVERY_MS)
-  }
-
-  private async restore(nodeId: string): Promise<void> {
-    const turns = await this.#store.load(nodeId)
-    if (turns.length > 0 && this.#conversation?.turns.length === 0) this.#conversation.replace(turns)
-  }
-
+  /** Only a person scrolls up; what grows below the end in view is still followed. */
   private scrolled(event: Event): void {
     const box = event.target as HTMLElement
-    this.#follow = box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOW_WITHIN_PX
+    const isNearEnd = box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOW_WITHIN_PX
+    this.#follow = isNearEnd || (this.#follow && box.scrollTop >= this.#scrolledTo)
+    this.#scrolledTo = box.scrollTop
   }
 
   private followText(): void {
     const box = this.renderRoot.querySelector('.scroll')
-    if (box && this.#follow) box.scrollTop = box.scrollHeight
+    if (box && this.#follow && this.conversation?.turns.length) box.scrollTop = box.scrollHeight
   }
 
   private async act(action: (api: NodeApi) => Promise<unknown>): Promise<void> {
@@ -363,9 +498,15 @@ export class ChatApp extends LitElement {
     try {
       await action(this.api)
     } catch (error) {
-      if (errorCode(error) !== 'CANCELLED') this.problem = errorMessage(error)
+      if (errorCode(error) !== 'CANCELLED') this.problem = problemOf(error)
     }
   }
+}
+
+function placeholderFor(model: ModelState | undefined): string {
+  const words = chatWords().app
+  if (!model) return words.chooseFirst
+  return model.chat === false ? words.beginText : words.write
 }
 
 customElements.define(ChatApp.tag, ChatApp)

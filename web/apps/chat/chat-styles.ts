@@ -4,10 +4,28 @@ import { css } from 'lit'
 
 export const chatStyles = css`
   :host {
-    display: grid;
-    grid-template-rows: minmax(0, 1fr) auto;
+    position: relative;
+    display: flex;
     min-height: 0;
     height: 100%;
+  }
+  .front {
+    flex: 1;
+    display: grid;
+    grid-template-rows: auto minmax(0, 1fr) auto;
+    min-width: 0;
+    min-height: 0;
+  }
+  kept-chats {
+    flex: 0 0 320px;
+    border-right: 1px solid var(--line);
+    background: var(--paper-raised);
+  }
+  .bar {
+    display: flex;
+    justify-content: space-between;
+    padding: 4px 16px;
+    font-size: var(--size-small);
   }
   .column {
     width: 100%;
@@ -22,15 +40,11 @@ export const chatStyles = css`
     scrollbar-width: thin;
   }
   .scroll > .column {
-    padding-top: 24px;
+    padding-top: 8px;
     padding-bottom: 24px;
   }
   first-visit {
-    padding-top: clamp(0px, 7vh, 88px);
-  }
-  .top {
-    display: flex;
-    justify-content: flex-end;
+    padding-top: clamp(0px, 16vh - 104px, 88px);
   }
   .desk {
     display: flex;
@@ -49,7 +63,7 @@ export const chatStyles = css`
     padding-top: 8px;
     padding-bottom: 16px;
   }
-  .models {
+  .panel {
     flex: 0 1 auto;
     min-height: 0;
     overflow-y: auto;
@@ -58,15 +72,6 @@ export const chatStyles = css`
     border: 1px solid var(--line);
     border-radius: var(--radius);
     background: var(--paper-raised);
-  }
-  .settings {
-    display: grid;
-    grid-template-columns: repeat(auto-fit, minmax(200px, 1fr));
-    gap: 16px 32px;
-    margin-top: 16px;
-    padding-top: 16px;
-    border-top: 1px solid var(--line);
-    font-size: var(--size-small);
   }
   .progress {
     flex-wrap: nowrap;
@@ -80,7 +85,22 @@ export const chatStyles = css`
     align-items: center;
     gap: 0 8px;
   }
+  @media (max-width: 1000px) {
+    kept-chats {
+      position: absolute;
+      inset: 0;
+      z-index: 1;
+      border-right: 0;
+      background: var(--paper);
+    }
+    kept-chats + .front {
+      visibility: hidden;
+    }
+  }
   @media (max-width: 560px) {
+    .bar {
+      padding: 4px 8px;
+    }
     .scroll,
     .desk {
       scrollbar-gutter: auto;
@@ -88,7 +108,7 @@ export const chatStyles = css`
     .column {
       padding: 0 16px;
     }
-    .models {
+    .panel {
       padding: 4px 12px 12px;
     }
   }

@@ -1,23 +1,28 @@
-// What stands where the conversation will be: what this is, who you are in it, and the three ways to begin.
+// What stands where the conversation will be: what this is, who you are in it, the three ways to begin, and, once a model can
+// answer, something to ask it. From here the first answer is two presses away.
 
 import { css, html, LitElement, nothing } from 'lit'
 import type { ModelState, NodeState } from '../../../worker/node/api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
 import { formatBytes, formatId } from '../../ui/format.ts'
-import { holdersOf, listModels } from '../../ui/model-choice.ts'
+import { canAnswer, holdersOf, listModels } from '../../ui/model-choice.ts'
 import { joinNames } from '../../ui/node-names.ts'
 import { nodeColour } from '../../ui/node-colours.ts'
 import '../../ui/copy-button.ts'
 import { gpuTitle } from '../../ui/gpu-card.ts'
+import { styled } from '../../ui/styled.ts'
+import { uiWords } from '../../ui/words/ui-words.ts'
 
 /** What a person chose to begin with. */
 export interface Beginning {
-  readonly what: 'chat' | 'models' | 'share'
+  readonly what: 'chat' | 'models' | 'share' | 'ask'
   readonly modelId: string
+  /** With `ask`: the question. */
+  readonly text: string
 }
 
 export class FirstVisit extends LitElement {
-  static override properties = { state: { attribute: false } }
+  static override properties = { state: { attribute: false }, begun: { state: true } }
 
   static override styles = [
     baseStyles,
@@ -25,7 +30,7 @@ export class FirstVisit extends LitElement {
       :host {
         display: block;
       }
-      h1 {
+      .title {
         max-width: 22ch;
         font-size: var(--size-title);
         font-weight: 600;
@@ -67,39 +72,70 @@ export class FirstVisit extends LitElement {
         flex-wrap: wrap;
         gap: var(--step);
       }
+      .starters {
+        margin-bottom: 24px;
+      }
+      .starters h3 {
+        margin-bottom: var(--step);
+      }
+      .starters button {
+        text-align: start;
+      }
       @media (max-width: 560px) {
-        .begin button {
+        .title {
+          font-size: var(--size-large);
+        }
+        .what {
+          margin-top: 8px;
+        }
+        .what,
+        dl {
+          font-size: var(--size-small);
+        }
+        dl {
+          margin: 10px 0;
+          padding: 8px 0;
+        }
+        .starters {
+          margin-bottom: 12px;
+        }
+        .begin > button {
           width: 100%;
+        }
+        .starters .begin > button {
+          width: auto;
         }
       }
     `,
   ]
 
   declare state: NodeState | null
+  /** The model that a person pressed to chat with. */
+  declare begun: string
 
   constructor() {
     super()
     this.state = null
+    this.begun = ''
   }
 
   override render() {
     const state = this.state
+    const words = uiWords().firstVisit
     return html`
-      <h1>A language model that lives in your tabs.</h1>
-      <p class="what">
-        Centram runs it here in the browser, alone or with its layers spread over the tabs of people you invite; what
-        you write goes to no one else.
-      </p>
-      ${state ? this.renderSelf(state) : html`<p class="what" role="status">Starting this tab’s node…</p>`}
+      <h2 class="title">${words.title}</h2>
+      <p class="what">${words.what}</p>
+      ${state ? this.renderSelf(state) : html`<p class="what" role="status">${words.starting}</p>`}
     `
   }
 
   private renderSelf(state: NodeState) {
+    const words = uiWords().firstVisit
     return html`
       <dl>
-        <dt>Your node</dt>
+        <dt>${words.yourNode}</dt>
         <dd>
-          <span class="dot" style="background: ${nodeColour(state.id)}"></span
+          <span class="dot" ${styled({ background: nodeColour(state.id) })}></span
           ><span class="mono figure" data-node-id=${state.id}>${formatId(state.id)}</span>
         </dd>
         ${
@@ -109,26 +145,26 @@ export class FirstVisit extends LitElement {
                 <dd>${gpuTitle(state.gpu)}</dd>`
         }
       </dl>
+      ${this.renderStarters(state)}
       <div class="begin">
-        ${this.renderChat(state)}${this.renderReal(state)}
-        <button @click=${() => this.begin('share')}>Invite a device</button>
+        ${this.begun ? nothing : this.renderChat(state)}${this.renderReal(state)}
+        <button @click=${() => this.begin('share')}>${words.invite}</button>
       </div>
       ${state.gpu.kind === 'none' ? html`<gpu-card .state=${state}></gpu-card>` : nothing}
     `
   }
 
   private renderChat(state: NodeState) {
+    const words = uiWords().firstVisit
     const models = listModels(state)
     const shared = models.find((model) => holdersOf(state, model.id).length > 0)
     const builtIn = models.find((model) => model.origin === 'built-in')
     if (state.gpu.kind === 'ready' && builtIn) {
-      return html`<button class="primary" @click=${() => this.begin('chat', builtIn.id)}>
-        Chat with the built-in model
-      </button>`
+      return html`<button class="primary" @click=${() => this.begin('chat', builtIn.id)}>${words.chatBuiltIn}</button>`
     }
     if (shared) {
       return html`<button class="primary" @click=${() => this.begin('chat', shared.id)}>
-        Chat with ${shared.title} through ${joinNames(holdersOf(state, shared.id))}
+        ${words.chatThrough(shared.title, joinNames(holdersOf(state, shared.id)))}
       </button>`
     }
     return nothing
@@ -136,14 +172,35 @@ export class FirstVisit extends LitElement {
 
   private renderReal(state: NodeState) {
     const real = smallestReal(state)
-    if (!real || state.gpu.kind !== 'ready') return nothing
+    if (!real || state.gpu.kind === 'starting') return nothing
     return html`<button title=${real.title} @click=${() => this.begin('models', real.id)}>
-      Get a real model<span class="figure soft">${formatBytes(real.sizeBytes)}</span>
+      ${uiWords().firstVisit.getReal}<span class="figure soft">${formatBytes(real.sizeBytes)}</span>
     </button>`
   }
 
-  private begin(what: Beginning['what'], modelId = ''): void {
-    const detail: Beginning = { what, modelId }
+  /** Something to ask the model that was just chosen, or one that can answer at once. */
+  private renderStarters(state: NodeState) {
+    const models = listModels(state)
+    const model = models.find(({ id }) => id === this.begun) ?? models.find((one) => canAnswer(state, one))
+    if (!model) return nothing
+    const words = uiWords().firstVisit
+    const goesOn = model.chat === false || model.origin === 'built-in'
+    return html`<section class="starters" aria-labelledby="starters">
+      <h3 id="starters">${goesOn ? words.beginText : words.ask}</h3>
+      <div class="begin">
+        ${(goesOn ? words.beginnings : words.questions).map(
+          (text) =>
+            html`<button lang=${goesOn ? 'en' : nothing} @click=${() => this.begin('ask', model.id, text)}>
+              ${text}
+            </button>`,
+        )}
+      </div>
+    </section>`
+  }
+
+  private begin(what: Beginning['what'], modelId = '', text = ''): void {
+    if (what === 'chat') this.begun = modelId
+    const detail: Beginning = { what, modelId, text }
     this.dispatchEvent(new CustomEvent('begin', { detail, bubbles: true, composed: true }))
   }
 }

@@ -1,8 +1,21 @@
-// Where a person writes: the text, send or stop, and the model it goes to.
+// Where a person writes: the text, the files that go along, send or stop, and the model it goes to.
 
-import { css, html, LitElement } from 'lit'
+import { html, LitElement, nothing } from 'lit'
 import { baseStyles } from '../../ui/base-styles.ts'
+import { formatBytes } from '../../ui/format.ts'
 import { icons } from '../../ui/icons.ts'
+import { MAX_ATTACHMENT_BYTES, readAttachment, type Attachment } from './attachment.ts'
+import { chatIcons } from './chat-icons.ts'
+import { messageBoxStyles } from './message-box-styles.ts'
+import { chatWords } from './words/chat-words.ts'
+
+/** What a person sends. */
+export interface Message {
+  readonly text: string
+  readonly attachments: readonly Attachment[]
+}
+
+type Panel = 'models' | 'settings'
 
 export class MessageBox extends LitElement {
   static readonly tag = 'message-box'
@@ -12,77 +25,23 @@ export class MessageBox extends LitElement {
     placeholder: {},
     answering: { type: Boolean },
     blocked: { type: Boolean },
-    choosing: { type: Boolean },
+    panel: {},
     text: { state: true },
+    attachments: { state: true },
+    problem: { state: true },
   }
 
-  static override styles = [
-    baseStyles,
-    css`
-      :host {
-        display: block;
-      }
-      form {
-        display: grid;
-        grid-template-columns: 1fr auto;
-        gap: 0 var(--step);
-        padding: 4px;
-        border: 1px solid var(--line-strong);
-        border-radius: 12px;
-        background: var(--paper-raised);
-      }
-      form:focus-within {
-        border-color: var(--accent);
-      }
-      textarea {
-        grid-column: 1 / -1;
-        min-height: 48px;
-        max-height: 30vh;
-        padding: 8px 12px;
-        border: 0;
-        background: none;
-        line-height: 1.5;
-        resize: none;
-        field-sizing: content;
-      }
-      textarea:focus-visible {
-        outline: none;
-      }
-      .line {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        min-width: 0;
-      }
-      .model {
-        min-width: 0;
-        max-width: 100%;
-        color: var(--ink-soft);
-        font-size: var(--size-small);
-      }
-      .model span {
-        overflow: hidden;
-        text-overflow: ellipsis;
-        white-space: nowrap;
-      }
-      ::slotted(*) {
-        margin: 0 0 4px 4px;
-      }
-      .go {
-        align-self: end;
-        width: 40px;
-        min-height: 40px;
-        padding: 0;
-      }
-    `,
-  ]
+  static override styles = [baseStyles, messageBoxStyles]
 
   declare model: string
   declare placeholder: string
   declare answering: boolean
   declare blocked: boolean
-  declare choosing: boolean
+  /** The panel that stands open above. */
+  declare panel: Panel | ''
   declare text: string
+  declare attachments: readonly Attachment[]
+  declare problem: string
 
   constructor() {
     super()
@@ -90,74 +49,180 @@ export class MessageBox extends LitElement {
     this.placeholder = ''
     this.answering = false
     this.blocked = false
-    this.choosing = false
+    this.panel = ''
     this.text = ''
+    this.attachments = []
+    this.problem = ''
   }
 
   override render() {
+    const words = chatWords().box
     return html`<form @submit=${(event: Event) => this.send(event)}>
-      <textarea
-        rows="1"
-        aria-label="Message"
-        placeholder=${this.placeholder}
-        .value=${this.text}
-        @input=${(event: Event) => (this.text = (event.target as HTMLTextAreaElement).value)}
-        @keydown=${(event: KeyboardEvent) => this.key(event)}
-      ></textarea>
-      <div class="line">
-        <button
-          type="button"
-          class="plain model"
-          aria-label=${this.model ? `Model: ${this.model}` : 'Choose a model'}
-          aria-expanded=${this.choosing}
-          @click=${() => this.dispatchEvent(new CustomEvent('choose', { bubbles: true, composed: true }))}
-        >
-          <span>${this.model || 'Choose a model'}</span>${icons.chevron}</button
-        ><slot name="adapters"></slot>
-      </div>
-      ${
-        this.answering
-          ? html`<button type="button" class="go" aria-label="Stop" title="Stop" @click=${() => this.tell('stop', '')}>
-              ${icons.stop}
-            </button>`
-          : html`<button
-              class="go primary"
-              aria-label="Send"
-              title="Send"
-              ?disabled=${this.blocked || this.text.trim() === ''}
+        ${this.attachments.length > 0 ? this.renderAttachments() : nothing}
+        <textarea
+          rows="1"
+          aria-label=${words.message}
+          placeholder=${this.placeholder}
+          .value=${this.text}
+          @input=${(event: Event) => (this.text = (event.target as HTMLTextAreaElement).value)}
+          @keydown=${(event: KeyboardEvent) => this.key(event)}
+          @paste=${(event: ClipboardEvent) => this.paste(event)}
+        ></textarea>
+        <div class="line">
+          <button
+            type="button"
+            class="plain model"
+            aria-label=${this.model ? words.model(this.model) : words.chooseModel}
+            aria-expanded=${this.panel === 'models'}
+            @click=${() => this.choose('models')}
+          >
+            <span>${this.model || words.chooseModel}</span>${icons.chevron}</button
+          ><slot name="adapters"></slot>
+        </div>
+        <div class="line end">
+          <button
+            type="button"
+            class="plain tool"
+            aria-label=${chatWords().app.settings}
+            title=${chatWords().app.settings}
+            aria-expanded=${this.panel === 'settings'}
+            @click=${() => this.choose('settings')}
+          >
+            ${chatIcons.sliders}
+          </button>
+          <button
+            type="button"
+            class="plain tool"
+            aria-label=${words.attach}
+            title=${words.attach}
+            @click=${() => this.renderRoot.querySelector<HTMLInputElement>('input[type=file]')?.click()}
+          >
+            ${chatIcons.clip}
+          </button>
+          <input
+            type="file"
+            multiple
+            hidden
+            aria-label=${words.files}
+            @change=${(event: Event) => this.pick(event.target as HTMLInputElement)}
+          />
+          ${
+            this.answering
+              ? html`<button
+                  type="button"
+                  class="go"
+                  aria-label=${words.stop}
+                  title=${words.stop}
+                  @click=${() => this.tell('stop')}
+                >
+                  ${icons.stop}
+                </button>`
+              : html`<button
+                  class="go primary"
+                  aria-label=${words.send}
+                  title=${words.send}
+                  ?disabled=${this.blocked || this.isEmpty}
+                >
+                  ${icons.send}
+                </button>`
+          }
+        </div>
+      </form>
+      ${this.problem ? html`<p class="loss small problem" role="alert">${this.problem}</p>` : nothing}`
+  }
+
+  private renderAttachments() {
+    const words = chatWords().box
+    return html`<ul class="files" aria-label=${words.files}>
+      ${this.attachments.map(
+        (file) =>
+          html`<li>
+            <span class="name">${file.name}</span>
+            <span class="figure soft">${formatBytes(sizeOf(file))}</span>
+            <button
+              type="button"
+              class="plain"
+              aria-label=${words.detach(file.name)}
+              @click=${() => (this.attachments = this.attachments.filter((one) => one !== file))}
             >
-              ${icons.send}
-            </button>`
-      }
-    </form>`
+              ${icons.close}
+            </button>
+          </li>`,
+      )}
+    </ul>`
+  }
+
+  private get isEmpty(): boolean {
+    return this.text.trim() === '' && this.attachments.length === 0
   }
 
   override focus(): void {
     this.renderRoot.querySelector('textarea')?.focus()
   }
 
-  /** Puts a text back that could not be sent. */
-  giveBack(text: string): void {
-    if (this.text === '') this.text = text
+  /** Puts back what could not be sent. */
+  giveBack({ text, attachments }: Message): void {
+    if (!this.isEmpty) return
+    this.text = text
+    this.attachments = attachments
+  }
+
+  /** Takes text files along with the next message. */
+  async attach(files: readonly File[]): Promise<void> {
+    const words = chatWords().box
+    this.problem = ''
+    for (const file of files) {
+      const read = await readAttachment(file)
+      const size = read === 'tooLarge' || read === 'notText' ? 0 : sizeOf(read)
+      const total = this.attachments.reduce((sum, one) => sum + sizeOf(one), size)
+      if (read === 'notText') this.problem = words.notText(file.name)
+      else if (read === 'tooLarge' || total > MAX_ATTACHMENT_BYTES)
+        this.problem = words.tooLarge(file.name, formatBytes(MAX_ATTACHMENT_BYTES))
+      else this.attachments = [...this.attachments, read]
+    }
+  }
+
+  private async pick(input: HTMLInputElement): Promise<void> {
+    const files = [...(input.files ?? [])]
+    input.value = ''
+    await this.attach(files)
+    this.focus()
+  }
+
+  private paste(event: ClipboardEvent): void {
+    const files = [...(event.clipboardData?.files ?? [])]
+    if (files.length === 0) return
+    event.preventDefault()
+    void this.attach(files)
   }
 
   private key(event: KeyboardEvent): void {
     // Enter sends; with Shift, or while an input method composes a character, it belongs to the text.
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) this.send(event)
-    if (event.key === 'Escape' && this.answering) this.tell('stop', '')
+    if (event.key === 'Escape' && this.answering) this.tell('stop')
   }
 
   private send(event: Event): void {
     event.preventDefault()
-    const text = this.text.trim()
-    if (text === '' || this.answering || this.blocked) return
+    if (this.isEmpty || this.answering || this.blocked) return
+    const detail: Message = { text: this.text.trim(), attachments: this.attachments }
     this.text = ''
-    this.tell('send', text)
+    this.attachments = []
+    this.problem = ''
+    this.tell('send', detail)
   }
 
-  private tell(type: 'send' | 'stop', text: string): void {
-    this.dispatchEvent(new CustomEvent(type, { detail: text, bubbles: true, composed: true }))
+  private choose(panel: Panel): void {
+    this.tell('choose', panel)
   }
+
+  private tell(type: 'send' | 'stop' | 'choose', detail?: Message | Panel): void {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }))
+  }
+}
+
+function sizeOf({ text }: Attachment): number {
+  return new Blob([text]).size
 }
 
 customElements.define(MessageBox.tag, MessageBox)

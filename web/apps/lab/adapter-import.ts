@@ -1,12 +1,13 @@
 // Takes in an adapter that was made elsewhere: a zip, or the two files of a PEFT folder, for a chosen model.
 
 import { css, html, LitElement, nothing } from 'lit'
-import { errorMessage } from '#core/errors.ts'
 import type { NodeApi, NodeState } from '../../../worker/node/api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
+import { problemOf, renderProblem, type Problem } from '../../ui/error-words.ts'
 import { choiceField, fieldStyles } from './fields.ts'
 import './file-drop.ts'
 import { modelOptions } from './model-options.ts'
+import { labWords } from './words/lab-words.ts'
 
 export class AdapterImport extends LitElement {
   static readonly tag = 'adapter-import'
@@ -46,7 +47,7 @@ export class AdapterImport extends LitElement {
   declare files: readonly File[]
   declare modelId: string
   declare open: boolean
-  declare problem: string
+  declare problem: Problem | null
   declare done: string
   declare busy: boolean
 
@@ -57,7 +58,7 @@ export class AdapterImport extends LitElement {
     this.files = []
     this.modelId = ''
     this.open = false
-    this.problem = ''
+    this.problem = null
     this.done = ''
     this.busy = false
   }
@@ -67,7 +68,7 @@ export class AdapterImport extends LitElement {
     const names = new Set(files.map((file) => file.name))
     this.files = [...this.files.filter((file) => !names.has(file.name)), ...files]
     this.open = true
-    this.problem = ''
+    this.problem = null
     this.done = ''
   }
 
@@ -84,24 +85,26 @@ export class AdapterImport extends LitElement {
         ?open=${this.open}
         @toggle=${(event: Event) => (this.open = (event.target as HTMLDetailsElement).open)}
       >
-        <summary>Import an adapter</summary>
+        <summary>${labWords().import.title}</summary>
         <form @submit=${(event: Event) => this.take(event, model.id)}>
           <file-drop
-            label="Adapter to import"
+            label=${labWords().import.label}
             accept=".zip,.json,.safetensors"
-            words="Drop a zip, or adapter_config.json and adapter_model.safetensors"
+            words=${labWords().import.drop}
             .files=${this.files}
             @add-files=${(event: CustomEvent<readonly File[]>) => this.addFiles(event.detail)}
             @remove-file=${(event: CustomEvent<File>) => (this.files = this.files.filter((file) => file !== event.detail))}
           ></file-drop>
           ${choiceField({
-            label: 'Made for',
+            label: labWords().import.madeFor,
             value: model.id,
             options: modelOptions(state),
             onChange: (id) => (this.modelId = id),
           })}
-          ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
-          <button ?disabled=${this.files.length === 0 || this.busy}>${this.busy ? 'Importing…' : 'Import'}</button>
+          ${this.problem ? html`<p class="problem" role="alert">${renderProblem(this.problem)}</p>` : nothing}
+          <button ?disabled=${this.files.length === 0 || this.busy}>
+            ${this.busy ? labWords().import.importing : labWords().import.import}
+          </button>
         </form>
       </details>
       <p class="small soft" role="status">${this.done}</p>`
@@ -111,15 +114,15 @@ export class AdapterImport extends LitElement {
     event.preventDefault()
     if (!this.api || this.busy) return
     this.busy = true
-    this.problem = ''
+    this.problem = null
     try {
       const names = this.files.map((file) => file.name)
       await this.api.importGenome(modelId, this.files, names)
-      this.done = `Imported ${names.join(' and ')}.`
+      this.done = labWords().import.done(names)
       this.files = []
       this.open = false
     } catch (error) {
-      this.problem = errorMessage(error)
+      this.problem = problemOf(error)
     }
     this.busy = false
   }

@@ -166,28 +166,4 @@ export const fieldStyles = css`
     accent-color: var(--accent);
     transform: translateY(3px);
   }
-  details > summary {
-    display: flex;
-    align-items: center;
-    min-height: 40px;
-    gap: 6px;
-    color: var(--accent);
-    cursor: pointer;
-    list-style: none;
-  }
-  details > summary::-webkit-details-marker {
-    display: none;
-  }
-  details > summary::before {
-    content: '';
-    width: 7px;
-    height: 7px;
-    margin: 0 4px 0 2px;
-    border: solid currentColor;
-    border-width: 0 1.75px 1.75px 0;
-    transform: rotate(-45deg);
-  }
-  details[open] > summary::before {
-    transform: translateY(-2px) rotate(45deg);
-  }
 `

@@ -2,8 +2,10 @@
 
 import { css, html, LitElement, nothing } from 'lit'
 import { baseStyles } from '../../ui/base-styles.ts'
+import { renderProblem, type Problem } from '../../ui/error-words.ts'
 import { formatBytes } from '../../ui/format.ts'
 import { icons } from '../../ui/icons.ts'
+import { trainingWords } from './words/training.ts'
 
 export class FileDrop extends LitElement {
   static override properties = {
@@ -74,7 +76,7 @@ export class FileDrop extends LitElement {
   declare words: string
   declare accept: string
   declare files: readonly File[]
-  declare problem: { readonly name: string; readonly message: string } | null
+  declare problem: (Problem & { readonly name: string }) | null
 
   constructor() {
     super()
@@ -87,6 +89,7 @@ export class FileDrop extends LitElement {
 
   override render() {
     const some = this.files.length > 0
+    const words = trainingWords().drop
     return html`
       ${
         some
@@ -96,9 +99,9 @@ export class FileDrop extends LitElement {
           : nothing
       }
       <div class="place ${some ? 'few' : ''}">
-        <span class="soft">${some ? 'Drop more, or' : `${this.words}, or`}</span>
+        <span class="soft">${some ? words.more : words.or(this.words)}</span>
         <button type="button" class="plain" @click=${() => this.renderRoot.querySelector('input')?.click()}>
-          choose files
+          ${words.choose}
         </button>
         <input
           type="file"
@@ -113,7 +116,7 @@ export class FileDrop extends LitElement {
   }
 
   private renderFile(file: File) {
-    const wrong = this.problem?.name === file.name
+    const problem = this.problem?.name === file.name ? this.problem : null
     return html`<li>
       <div class="file">
         <span class="name">${file.name}</span>
@@ -121,13 +124,13 @@ export class FileDrop extends LitElement {
         <button
           type="button"
           class="plain"
-          aria-label=${`Take ${file.name} off the list`}
+          aria-label=${trainingWords().drop.takeOff(file.name)}
           @click=${() => this.tell('remove-file', file)}
         >
           ${icons.close}
         </button>
       </div>
-      ${wrong ? html`<p class="problem small loss" role="alert">${this.problem?.message}</p>` : nothing}
+      ${problem ? html`<p class="problem small loss" role="alert">${renderProblem(problem)}</p>` : nothing}
     </li>`
   }
 

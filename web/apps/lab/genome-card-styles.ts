@@ -38,6 +38,9 @@ export const genomeCardStyles = css`
     align-items: center;
     gap: 8px;
   }
+  .share {
+    padding: 0 8px;
+  }
   .weight input {
     width: 72px;
     min-height: 32px;

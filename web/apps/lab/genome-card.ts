@@ -2,10 +2,10 @@
 
 import { html, LitElement, nothing } from 'lit'
 import { live } from 'lit/directives/live.js'
-import { errorMessage } from '#core/errors.ts'
 import type { NodeApi, NodeState } from '../../../worker/node/api.ts'
 import type { ActiveGenome, GenomeState } from '../../../worker/node/lab-api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
+import { problemOf, renderProblem, type Problem } from '../../ui/error-words.ts'
 import { formatId } from '../../ui/format.ts'
 import { isAtHand } from '../../ui/model-choice.ts'
 import { saveFile } from '../../ui/save-file.ts'
@@ -15,9 +15,12 @@ import { genomeCardStyles } from './genome-card-styles.ts'
 import { describeFigures, describeOrigin } from './genome-words.ts'
 import { lineageOf } from './merge-picture.ts'
 import './merge-flow.ts'
-import { TARGET_WORDS } from './target-words.ts'
+import { targetWords } from './target-words.ts'
+import { labWords } from './words/lab-words.ts'
 
 export class GenomeCard extends LitElement {
+  static readonly tag = 'genome-card'
+
   static override properties = {
     api: { attribute: false },
     state: { attribute: false },
@@ -33,7 +36,7 @@ export class GenomeCard extends LitElement {
   declare api: NodeApi | null
   declare state: NodeState | null
   declare genome: GenomeState | null
-  declare problem: string
+  declare problem: Problem | null
   declare busy: boolean
   declare opened: boolean
   /** Where the switch was put, until the node has followed. */
@@ -44,7 +47,7 @@ export class GenomeCard extends LitElement {
     this.api = null
     this.state = null
     this.genome = null
-    this.problem = ''
+    this.problem = null
     this.busy = false
     this.opened = false
     this.wanted = null
@@ -64,46 +67,66 @@ export class GenomeCard extends LitElement {
       </div>
       <p class="small soft figures">${describeFigures(genome).map((words) => html`<span>${words}</span>`)}</p>
       ${this.renderActions(genome)}
-      ${this.problem ? html`<p class="loss small" role="alert">${this.problem}</p>` : nothing}
+      ${this.problem ? html`<p class="loss small" role="alert">${renderProblem(this.problem)}</p>` : nothing}
       ${this.opened ? this.renderDetails(state, genome) : nothing}
     </article>`
   }
 
   private renderActions(genome: GenomeState) {
     const { name, id } = genome
+    const words = labWords().genomes
     return html`<div class="row actions">
       ${
         genome.modelId === null
-          ? html`<span class="small soft none">Open ${genome.baseName || 'its model'} in the chat to use it.</span>`
-          : html`<button class="plain" aria-label=${`Chat with ${name}`} @click=${() => this.chat(genome)}>
-              Chat with it
+          ? html`<span class="small soft none">${words.openFirst(genome.baseName || words.itsModel)}</span>`
+          : html`<button class="plain" aria-label=${words.chatWith(name)} @click=${() => this.chat(genome)}>
+              ${words.chat}
             </button>`
       }
       <button
         class="plain"
         aria-expanded=${this.opened}
-        aria-label=${`More about ${name}`}
+        aria-label=${words.moreAbout(name)}
         @click=${() => (this.opened = !this.opened)}
       >
-        ${this.opened ? 'Less' : 'More'}
+        ${this.opened ? words.less : words.more}
       </button>
       <button
         class="plain"
         ?disabled=${this.busy}
-        aria-label=${`Export ${name}`}
+        aria-label=${words.exportOf(name)}
         @click=${() => this.act((api) => exportTo(api, id))}
       >
-        Export
+        ${words.export}
       </button>
+      ${this.renderShare(name, id)}
       <confirm-button
-        label="Remove"
+        label=${words.remove}
         what=${name}
-        question="Remove it for good?"
-        yes="Remove"
-        no="Keep it"
+        question=${words.removeQuestion}
+        yes=${words.remove}
+        no=${words.keepIt}
         @confirm=${() => this.act((api) => api.removeGenome(id))}
       ></confirm-button>
     </div>`
+  }
+
+  private renderShare(name: string, id: string) {
+    const shared = this.state?.sharedGenomes.includes(id) ?? false
+    return html`<label class="switch share">
+      <span class="small" aria-hidden="true">${shared ? labWords().genomes.shared : labWords().genomes.share}</span>
+      <input
+        type="checkbox"
+        role="switch"
+        aria-label=${labWords().genomes.shareOf(name)}
+        ?disabled=${this.busy}
+        .checked=${live(shared)}
+        @change=${(event: Event) => {
+          const isWanted = (event.target as HTMLInputElement).checked
+          void this.act((api) => api.shareGenome(id, isWanted))
+        }}
+      />
+    </label>`
   }
 
   private renderSwitch(state: NodeState, genome: GenomeState, on: ActiveGenome | undefined) {
@@ -114,11 +137,11 @@ export class GenomeCard extends LitElement {
       ${
         on
           ? html`<label class="weight">
-              <span class="soft small">weight</span>
+              <span class="soft small">${labWords().genomes.weight}</span>
               <input
                 type="number"
                 step="0.1"
-                aria-label=${`How much ${genome.name} counts`}
+                aria-label=${labWords().genomes.weightOf(genome.name)}
                 .value=${String(on.weight)}
                 @change=${(event: Event) => this.weigh(event.target as HTMLInputElement, on)}
               />
@@ -126,11 +149,11 @@ export class GenomeCard extends LitElement {
           : nothing
       }
       <label class="switch">
-        <span class="small soft" aria-hidden="true">${on ? 'on' : 'off'}</span>
+        <span class="small soft" aria-hidden="true">${on ? labWords().genomes.on : labWords().genomes.off}</span>
         <input
           type="checkbox"
           role="switch"
-          aria-label=${`Answer with ${genome.name}`}
+          aria-label=${labWords().genomes.answerWith(genome.name)}
           ?disabled=${this.busy}
           .checked=${live(this.wanted ?? on !== undefined)}
           @change=${(event: Event) => this.turn((event.target as HTMLInputElement).checked)}
@@ -147,34 +170,35 @@ export class GenomeCard extends LitElement {
       ?disabled=${this.busy || model.status !== 'listed'}
       @click=${() => this.act((api) => api.loadModel(modelId))}
     >
-      ${model.status === 'listed' && !this.busy ? `Load ${model.title} to switch it on` : 'Loading…'}
+      ${model.status === 'listed' && !this.busy ? labWords().genomes.load(model.title) : labWords().genomes.loading}
     </button>`
   }
 
   private renderDetails(state: NodeState, genome: GenomeState) {
     const { training } = genome
+    const words = labWords().genomes
     const row = (term: string, words: unknown) =>
       html`<dt>${term}</dt>
         <dd>${words}</dd>`
     return html`<div class="details small">
       ${genome.parents.length > 0 ? html`<merge-flow .picture=${lineageOf(genome, state.genomes)}></merge-flow>` : nothing}
       <dl>
-        ${row('Changes', genome.targets.map((target) => TARGET_WORDS[target] ?? target).join(', '))}
-        ${row('Alpha', genome.alpha)}
+        ${row(words.changes, genome.targets.map((target) => targetWords(target)).join(', '))}
+        ${row(words.alpha, genome.alpha)}
         ${
           training
             ? row(
-                'Training',
-                `${training.steps} steps of ${training.batchSize} × ${training.sequenceLength} tokens, learning rate ${training.learningRate}`,
+                words.training,
+                words.trainingOf(training.steps, training.batchSize, training.sequenceLength, training.learningRate),
               )
             : nothing
         }
-        ${Object.entries(genome.fitness).map(([domain, loss]) => row(`Loss, ${domain}`, `${loss.toFixed(3)} nats a token`))}
-        ${row('Author', html`<span class="mono figure">${formatId(genome.author)}</span>${genome.author === state.id ? ' (this node)' : ''}`)}
+        ${Object.entries(genome.fitness).map(([domain, loss]) => row(words.lossOn(domain), words.nats(loss.toFixed(3))))}
+        ${row(words.author, html`<span class="mono figure">${formatId(genome.author)}</span>${genome.author === state.id ? ` ${words.thisNode}` : ''}`)}
         ${row(
-          'Id',
+          words.id,
           html`<span class="mono figure">${formatId(genome.id)}</span
-            ><copy-button label="Copy" .text=${genome.id}></copy-button>`,
+            ><copy-button label=${words.copy} .text=${genome.id}></copy-button>`,
         )}
       </dl>
     </div>`
@@ -213,12 +237,12 @@ export class GenomeCard extends LitElement {
 
   private async act(action: (api: NodeApi) => Promise<unknown>): Promise<void> {
     if (!this.api) return
-    this.problem = ''
+    this.problem = null
     this.busy = true
     try {
       await action(this.api)
     } catch (error) {
-      this.problem = errorMessage(error)
+      this.problem = problemOf(error)
     }
     this.busy = false
   }
@@ -229,4 +253,4 @@ async function exportTo(api: NodeApi, genomeId: string): Promise<void> {
   saveFile(name, bytes)
 }
 
-customElements.define('genome-card', GenomeCard)
+customElements.define(GenomeCard.tag, GenomeCard)

@@ -5,7 +5,9 @@ import { repeat } from 'lit/directives/repeat.js'
 import type { NodeApi, NodeState } from '../../../worker/node/api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
 import { AdapterImport } from './adapter-import.ts'
-import './genome-card.ts'
+import { cardListStyles } from './card-list-styles.ts'
+import { GenomeCard } from './genome-card.ts'
+import { labWords } from './words/lab-words.ts'
 
 export class GenomeList extends LitElement {
   static readonly tag = 'genome-list'
@@ -14,21 +16,8 @@ export class GenomeList extends LitElement {
 
   static override styles = [
     baseStyles,
+    cardListStyles,
     css`
-      :host {
-        display: block;
-      }
-      ul {
-        display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr));
-        gap: 0 64px;
-        margin-bottom: 8px;
-      }
-      li {
-        min-width: 0;
-        padding: 16px 0 8px;
-        border-top: 1px solid var(--line);
-      }
       p {
         margin-bottom: 8px;
       }
@@ -49,22 +38,29 @@ export class GenomeList extends LitElement {
     this.renderRoot.querySelector<AdapterImport>(AdapterImport.tag)?.addFiles(files)
   }
 
+  /** Brings a genome's card into view. */
+  show(genomeId: string): void {
+    const cards = [...this.renderRoot.querySelectorAll<GenomeCard>(GenomeCard.tag)]
+    const card = cards.find(({ genome }) => genome?.id === genomeId)
+    card?.scrollIntoView({ block: 'center' })
+    card?.focus({ preventScroll: true })
+  }
+
   override render() {
     const { state } = this
     const genomes = [...(state?.genomes ?? [])].sort((a, b) => b.createdAt - a.createdAt)
     return html`
       ${
         genomes.length === 0
-          ? html`<p class="soft">
-              None yet. What a run learned stands here when it ends: an adapter with its history, to chat with, to take
-              to Python as a PEFT folder, to merge with others. An adapter made elsewhere can be imported.
-            </p>`
+          ? html`<p class="soft">${labWords().genomes.none}</p>`
           : html`<ul>
               ${repeat(
                 genomes,
                 (genome) => genome.id,
                 (genome) =>
-                  html`<li><genome-card .api=${this.api} .state=${state} .genome=${genome}></genome-card></li>`,
+                  html`<li>
+                    <genome-card tabindex="-1" .api=${this.api} .state=${state} .genome=${genome}></genome-card>
+                  </li>`,
               )}
             </ul>`
       }

@@ -3,20 +3,22 @@
 import { findAdapterOperator } from '#core/merge/registry.ts'
 import { formatBytes, formatDay, formatNumber } from '../../ui/format.ts'
 import type { GenomeState } from '../../../worker/node/lab-api.ts'
+import { exchangeWords, labWords } from './words/lab-words.ts'
 
 /** "trained on SmolLM2 135M", "merged by TIES from 2 genomes". */
 export function describeOrigin(genome: GenomeState): string {
-  const base = genome.baseName || 'a model without a name'
-  if (genome.operator === 'train') return `trained on ${base}`
-  if (genome.operator === 'import') return `imported for ${base}`
+  const words = labWords().genomes
+  const base = genome.baseName || words.noName
+  if (genome.operator === 'train') return words.trainedOn(base)
+  if (genome.operator === 'import') return words.importedFor(base)
   const { length } = genome.parents
-  return `merged by ${genome.operator} from ${length === 1 ? 'one genome' : `${length} genomes`} of ${base}`
+  return words.mergedFrom(genome.operator, length, base)
 }
 
 /** Its own name where this version does not know the operator. */
 export function operatorTitle(name: string): string {
   try {
-    return findAdapterOperator(name).title
+    return exchangeWords().operatorTitle(name, findAdapterOperator(name).title)
   } catch {
     return name
   }
@@ -25,21 +27,22 @@ export function operatorTitle(name: string): string {
 /** Rank, size, day and licence in one line. */
 export function describeFigures(genome: GenomeState): readonly string[] {
   const { training, privacy } = genome
+  const words = labWords().genomes
   const before = training?.heldOutLossBefore
   const after = training?.heldOutLoss
   return [
-    `rank ${genome.rank}`,
+    words.rank(genome.rank),
     formatBytes(genome.bytes),
-    ...(after === undefined
-      ? []
-      : [`held-out loss ${before === undefined ? '' : `${before.toFixed(3)} → `}${after.toFixed(3)}`]),
-    ...(privacy ? [`ε ${privacy.epsilon.toFixed(2)} at δ ${formatNumber(privacy.delta)}`] : []),
+    ...(after === undefined ? [] : [words.heldOut(before?.toFixed(3) ?? null, after.toFixed(3))]),
+    ...(privacy ? [words.epsilon(privacy.epsilon.toFixed(2), formatNumber(privacy.delta))] : []),
     formatDay(genome.createdAt),
     licenceWords(genome.licence),
   ]
 }
 
 export function licenceWords(licence: string): string {
-  if (licence === 'NOASSERTION') return 'licence unknown'
+  const words = labWords().genomes
+  if (licence === 'NOASSERTION') return words.licenceUnknown
+  if (licence === 'LicenseRef-all-rights-reserved') return words.rightsReserved
   return licence.replace(/^LicenseRef-/, '').replaceAll('-rights-', ' rights ')
 }

@@ -4,6 +4,7 @@ import { css, html, LitElement, nothing, svg } from 'lit'
 import type { LossPoint } from '../../../worker/node/lab-api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
 import { roundBounds, roundTicks } from './chart-scale.ts'
+import { trainingWords } from './words/training.ts'
 
 const HEIGHT = 190
 const EDGE = { left: 44, right: 14, top: 10, bottom: 30 }
@@ -114,10 +115,11 @@ export class LossChart extends LitElement {
         .map(({ step, loss }, index) => `${index === 0 ? 'M' : 'L'}${x(step).toFixed(1)} ${y(loss).toFixed(1)}`)
         .join('')
     const last = losses.at(-1)
+    const words = trainingWords().chart
     return html`
       <p class="key" aria-hidden="true">
         <span
-          ><svg><path class="loss-line" d="M0 6H26" /></svg>loss of the text</span
+          ><svg><path class="loss-line" d="M0 6H26" /></svg>${words.loss}</span
         >
         ${
           heldOut.length > 0
@@ -125,11 +127,11 @@ export class LossChart extends LitElement {
                 ><svg>
                   <path class="held-line" d="M0 6H26" />
                   <circle class="held-dot" cx="13" cy="6" r="3" /></svg
-                >held-out loss</span
+                >${words.heldOut}</span
               >`
             : nothing
         }
-        <span class="soft">nats a token</span>
+        <span class="soft">${words.unit}</span>
       </p>
       <svg role="img" aria-label=${describeLosses(losses, heldOut, this.steps)}>
         ${roundTicks(low, high, 5).map(
@@ -141,7 +143,7 @@ export class LossChart extends LitElement {
           .map(
             (tick) =>
               svg`<text x=${x(tick)} y=${HEIGHT - 10} text-anchor=${tick === 0 ? 'start' : 'middle'}>${
-                tick === 0 ? 'step 0' : tick
+                tick === 0 ? words.step0 : tick
               }</text>`,
           )}
         <path class="loss-line" d=${line(losses)} />
@@ -155,12 +157,13 @@ export class LossChart extends LitElement {
 
 /** "Loss from 2.31 to 1.87 over 34 of 200 steps; held-out loss from 2.4 to 2.05." */
 export function describeLosses(losses: readonly LossPoint[], heldOut: readonly LossPoint[], steps: number): string {
+  const words = trainingWords().chart
   const fromTo = (points: readonly LossPoint[]) =>
-    `from ${points[0]?.loss.toFixed(2) ?? '?'} to ${points.at(-1)?.loss.toFixed(2) ?? '?'}`
+    words.fromTo(points[0]?.loss.toFixed(2) ?? '?', points.at(-1)?.loss.toFixed(2) ?? '?')
   const [first] = losses
-  if (!first) return 'No losses yet.'
-  const held = heldOut.length > 0 ? `; held-out loss ${fromTo(heldOut)}` : ''
-  return `Loss ${fromTo(losses)} nats a token over ${losses.at(-1)?.step ?? 0} of ${steps} steps${held}.`
+  if (!first) return words.none
+  const held = heldOut.length > 0 ? words.describeHeldOut(fromTo(heldOut)) : ''
+  return words.describe(fromTo(losses), losses.at(-1)?.step ?? 0, steps, held)
 }
 
 customElements.define('loss-chart', LossChart)

@@ -3,6 +3,7 @@
 import { css, html, LitElement, nothing, svg } from 'lit'
 import { baseStyles } from '../../ui/base-styles.ts'
 import type { MergePicture, PictureInput } from './merge-picture.ts'
+import { exchangeWords } from './words/lab-words.ts'
 
 /** Units of the drawing; it is stretched to the rows beside it. */
 const ROW = 100
@@ -157,8 +158,8 @@ function flowPath(index: number, rows: number): string {
 const breadth = ({ share }: PictureInput): number => NARROWEST + (BROADEST - NARROWEST) * Math.min(1, share)
 
 export function describePicture({ inputs, operator, result }: MergePicture): string {
-  const words = inputs.map(({ name, detail }) => `${name} (${detail})`).join(', ')
-  return `${words} through ${operator} into ${result.name}${result.detail ? ` (${result.detail})` : ''}`
+  const from = inputs.map(({ name, detail }) => `${name} (${detail})`).join(', ')
+  return exchangeWords().merge.picture(from, operator, `${result.name}${result.detail ? ` (${result.detail})` : ''}`)
 }
 
 customElements.define('merge-flow', MergeFlow)

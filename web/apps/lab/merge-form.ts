@@ -1,18 +1,18 @@
 // Where genomes are merged: which, how, a picture of what goes into what, and what the node says to it beforehand.
 
 import { html, LitElement, nothing, type PropertyValues } from 'lit'
-import { errorMessage } from '#core/errors.ts'
 import type { NodeApi, NodeState } from '../../../worker/node/api.ts'
 import type { GenomeState, MergePreview, MergeProgress } from '../../../worker/node/lab-api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
-import { countOf, formatBytes, formatId } from '../../ui/format.ts'
+import { problemOf, renderProblem, type Problem } from '../../ui/error-words.ts'
+import { formatBytes, formatId } from '../../ui/format.ts'
 import '../../ui/copy-button.ts'
 import '../../ui/progress-bar.ts'
 import { choiceField, fieldStyles, numberField, textField, tickField } from './fields.ts'
 import { describeOrigin, licenceWords, operatorTitle } from './genome-words.ts'
 import './merge-flow.ts'
 import { mergeFormStyles } from './merge-form-styles.ts'
-import { noteOn, OPERATOR_CHOICES } from './merge-notes.ts'
+import { noteOn, operatorChoices } from './merge-notes.ts'
 import './merge-parameters.ts'
 import { pictureOf } from './merge-picture.ts'
 import {
@@ -29,6 +29,7 @@ import {
   type MergeValues,
 } from './merge-values.ts'
 import { LICENCES } from './training-values.ts'
+import { exchangeWords } from './words/lab-words.ts'
 
 const PREVIEW_AFTER_MS = 300
 
@@ -49,7 +50,7 @@ export class MergeForm extends LitElement {
   declare state: NodeState | null
   declare values: MergeValues
   declare preview: MergePreview | null
-  declare problem: string
+  declare problem: Problem | null
   declare merging: boolean
   declare done: string
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -62,7 +63,7 @@ export class MergeForm extends LitElement {
     this.state = null
     this.values = FIRST_VALUES
     this.preview = null
-    this.problem = ''
+    this.problem = null
     this.merging = false
     this.done = ''
   }
@@ -86,10 +87,7 @@ export class MergeForm extends LitElement {
   override render() {
     const genomes = this.state?.genomes ?? []
     if (genomes.length < 2) {
-      return html`<p class="soft">
-        Two genomes of one base model are needed, and there ${genomes.length === 1 ? 'is one' : 'are none'}. Train or
-        import another; then they can be merged into one here, by any of mergekit’s methods or by exact averaging.
-      </p>`
+      return html`<p class="soft">${exchangeWords().merge.tooFew(genomes.length)}</p>`
     }
     const inputs = mergeInputs(this.values, genomes)
     const ready = this.enough(inputs)
@@ -101,7 +99,7 @@ export class MergeForm extends LitElement {
         ${
           ready
             ? html`<merge-flow .picture=${pictureOf(this.values, inputs, this.preview)}></merge-flow>`
-            : html`<p class="soft">A picture of what goes into what will stand here.</p>`
+            : html`<p class="soft">${exchangeWords().merge.pictureHere}</p>`
         }
         ${ready ? this.renderAnswer(inputs) : nothing} ${this.renderProgress()}
         <p class="small" role="status">${this.done}</p>
@@ -118,18 +116,17 @@ export class MergeForm extends LitElement {
     const { operator } = inputs
     const { min, max } = chosenBounds(operator)
     const chosen = this.values.chosen.flatMap((id) => genomes.find((genome) => genome.id === id) ?? [])
-    const wanted = min === max ? countOf(min, 'genome') : `${min} or more genomes`
+    const words = exchangeWords().merge
     return html`<fieldset>
-      <legend>Choose ${wanted}</legend>
+      <legend>${words.choose(min, max)}</legend>
       ${genomes.map((genome) => {
         const checked = this.values.chosen.includes(genome.id)
         const place = this.values.chosen.indexOf(genome.id) + 1
         const against = checked
           ? null
-          : (reasonAgainst(genome, chosen) ??
-            (chosen.length >= max ? `${operator.name} takes ${max === 1 ? 'one' : max}` : null))
+          : (reasonAgainst(genome, chosen) ?? (chosen.length >= max ? words.takes(operator.name, max) : null))
         return tickField({
-          label: html`${genome.name}${checked && operator.base === 'endpoint' ? html` <span class="soft">(${place === 1 ? 'one end' : 'other end'})</span>` : nothing}`,
+          label: html`${genome.name}${checked && operator.base === 'endpoint' ? html` <span class="soft">${place === 1 ? words.oneEnd : words.otherEnd}</span>` : nothing}`,
           hint: against ?? describeOrigin(genome),
           checked,
           disabled: against !== null,
@@ -143,24 +140,30 @@ export class MergeForm extends LitElement {
               class="plain swap"
               @click=${() => this.set({ chosen: [...this.values.chosen].reverse() })}
             >
-              Swap the ends
+              ${words.swap}
             </button>`
           : nothing
       }
     </fieldset>`
   }
 
+  private hasGuests(inputs: MergeInputs): boolean {
+    const fetched = this.state?.arrivals.filter(({ kind }) => kind === 'fetched').map(({ id }) => id) ?? []
+    return allInputs(inputs).some(({ id }) => fetched.includes(id))
+  }
+
   private renderOperator({ operator }: MergeInputs) {
     const note = noteOn(operator.name)
     return html`<div class="operator">
       ${choiceField({
-        label: 'Operator',
+        label: exchangeWords().merge.operator,
         value: operator.name,
-        options: OPERATOR_CHOICES,
+        options: operatorChoices(),
         onChange: (name) => this.set({ operator: name, shared: {}, byParent: {} }),
       })}
       <p class="small note ${note.exact ? '' : 'inexact'}">
-        ${note.words} <a href=${operator.source} target="_blank" rel="noopener noreferrer">Source</a>
+        ${note.words}
+        <a href=${operator.source} target="_blank" rel="noopener noreferrer">${exchangeWords().merge.source}</a>
       </p>
     </div>`
   }
@@ -171,6 +174,7 @@ export class MergeForm extends LitElement {
     const takesBase = operator.base === 'origin' || operator.base === 'optional'
     const bases = genomes.filter((genome) => reasonAgainst(genome, inputs.parents) === null)
     const random = operator.random
+    const words = exchangeWords().merge
     return html`<merge-parameters
         .inputs=${inputs}
         .values=${values}
@@ -180,45 +184,45 @@ export class MergeForm extends LitElement {
         ${
           takesBase
             ? choiceField({
-                label: operator.base === 'origin' ? 'Origin' : 'Base',
+                label: operator.base === 'origin' ? words.origin : words.base,
                 value: values.base,
                 options: [
-                  { value: '', label: operator.base === 'origin' ? 'no update at all' : 'none' },
+                  { value: '', label: operator.base === 'origin' ? words.noUpdate : words.none },
                   ...bases.map((genome) => ({ value: genome.id, label: genome.name })),
                 ],
-                hint: 'changes are counted from it',
+                hint: words.baseHint,
                 onChange: (base) => this.set({ base }),
               })
             : nothing
         }
         ${numberField({
-          label: 'Rank',
+          label: words.rank,
           value: values.rank,
           min: 1,
           step: 1,
-          hint: 'of the result; left empty, as the operator has it',
+          hint: words.rankHint,
           onChange: (rank) => this.set({ rank }),
         })}
         ${
           random
             ? numberField({
-                label: 'Seed',
+                label: words.seed,
                 value: values.seed,
                 min: 0,
                 step: 1,
-                hint: 'what it drops is drawn from it',
+                hint: words.seedHint,
                 onChange: (seed) => this.set({ seed: Number.isNaN(seed) ? 0 : seed }),
               })
             : nothing
         }
         ${textField({
-          label: 'Name',
+          label: words.name,
           value: values.name,
           placeholder: mergeName({ ...values, name: '' }, inputs),
           onChange: (name) => this.set({ name }),
         })}
         ${choiceField({
-          label: 'Licence',
+          label: words.licence,
           value: mergeLicence(values, inputs),
           options: [...new Set([mergeLicence(values, inputs), ...LICENCES])].map((value) => ({
             value,
@@ -228,50 +232,60 @@ export class MergeForm extends LitElement {
           onChange: (licence) => this.set({ licence }),
         })}
       </div>
+      ${
+        this.hasGuests(inputs)
+          ? tickField({
+              label: words.uncapped,
+              hint: words.uncappedHint,
+              checked: values.uncapped,
+              onChange: (uncapped) => this.set({ uncapped }),
+            })
+          : nothing
+      }
       <button class="primary" ?disabled=${!this.preview || this.merging || Boolean(this.state?.merge)}>
-        ${this.merging ? 'Merging…' : 'Merge'}
+        ${this.merging ? words.merging : words.merge}
       </button>`
   }
 
   private renderAnswer(inputs: MergeInputs) {
     const { preview } = this
+    const words = exchangeWords().merge
     const [missing] = missingParameters(this.values, inputs)
     if (missing)
-      return html`<p class="soft small">Give <span class="mono">${missing.name}</span>: ${missing.meaning}.</p>`
-    if (this.problem) return html`<p class="problem" role="alert">${this.problem}</p>`
-    if (!preview) return html`<p class="soft small">Checking that they fit…</p>`
+      return html`<p class="soft small">
+        ${words.give(missing.name, exchangeWords().parameterMeaning(missing.meaning))}
+      </p>`
+    if (this.problem) return html`<p class="problem" role="alert">${renderProblem(this.problem)}</p>`
+    if (!preview) return html`<p class="soft small">${words.checking}</p>`
     return html`<dl aria-live="polite">
         <div>
-          <dt>Rank</dt>
+          <dt>${words.rank}</dt>
           <dd class="figure">${preview.rank}</dd>
         </div>
         <div>
-          <dt>Modules</dt>
+          <dt>${words.modules}</dt>
           <dd class="figure">${preview.modules}</dd>
         </div>
         <div>
-          <dt>Size</dt>
+          <dt>${words.size}</dt>
           <dd class="figure">${formatBytes(preview.genomeBytes)}</dd>
         </div>
         <div>
-          <dt>Merge id</dt>
+          <dt>${words.mergeId}</dt>
           <dd>
             <span class="mono figure">${formatId(preview.mergeId)}</span
-            ><copy-button label="Copy" .text=${preview.mergeId}></copy-button>
+            ><copy-button label=${words.copy} .text=${preview.mergeId}></copy-button>
           </dd>
         </div>
       </dl>
-      <p class="small soft">
-        Nothing is trained. Whoever has the same genomes and settings${preview.random ? ' and the seed' : ''} gets the
-        same result, and the same merge id.
-      </p>`
+      <p class="small soft">${words.same(preview.random)}</p>`
   }
 
   private renderProgress() {
     const merge: MergeProgress | null = this.state?.merge ?? null
     if (!merge) return nothing
     return html`<progress-bar
-      label=${`Merging ${merge.name} by ${operatorTitle(merge.operator)}`}
+      label=${exchangeWords().merge.progress(merge.name, operatorTitle(merge.operator))}
       .value=${merge.progress}
       .secondsLeft=${undefined}
     ></progress-bar>`
@@ -293,7 +307,7 @@ export class MergeForm extends LitElement {
     const inputs = mergeInputs(this.values, this.state?.genomes ?? [])
     if (!this.enough(inputs) || missingParameters(this.values, inputs).length > 0) {
       this.preview = null
-      this.problem = ''
+      this.problem = null
       return
     }
     this.#timer = setTimeout(() => void this.askPreview(asked, inputs), PREVIEW_AFTER_MS)
@@ -301,11 +315,11 @@ export class MergeForm extends LitElement {
 
   private async askPreview(asked: number, inputs: MergeInputs): Promise<void> {
     let preview: MergePreview | null = null
-    let problem = ''
+    let problem: Problem | null = null
     try {
       preview = (await this.api?.previewMerge(mergeRequest(this.values, inputs))) ?? null
     } catch (error) {
-      problem = errorMessage(error)
+      problem = problemOf(error)
     }
     if (asked !== this.#asked) return
     this.preview = preview
@@ -317,14 +331,14 @@ export class MergeForm extends LitElement {
     const inputs = mergeInputs(this.values, this.state?.genomes ?? [])
     if (!this.api || !this.preview || this.merging) return
     this.merging = true
-    this.problem = ''
+    this.problem = null
     try {
       const request = mergeRequest(this.values, inputs)
       await this.api.mergeGenomes(request)
       this.values = { ...this.values, name: '', chosen: [] }
-      this.done = `${request.name} stands among the genomes now.`
+      this.done = exchangeWords().merge.done(request.name)
     } catch (error) {
-      this.problem = errorMessage(error)
+      this.problem = problemOf(error)
     }
     this.merging = false
   }
@@ -332,7 +346,7 @@ export class MergeForm extends LitElement {
 
 function licenceHint(inputs: MergeInputs): string {
   const licences = new Set(allInputs(inputs).map((genome) => genome.licence))
-  return licences.size > 1 ? 'the parents’ licences differ: mind them all' : ''
+  return licences.size > 1 ? exchangeWords().merge.licencesDiffer : ''
 }
 
 customElements.define('merge-form', MergeForm)

@@ -5,6 +5,7 @@ import type { ParameterSpec } from '#core/merge/operator.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
 import { fieldStyles, numberField, tickField } from './fields.ts'
 import { parentValue, sharedValue, type MergeInputs, type MergeValues } from './merge-values.ts'
+import { exchangeWords } from './words/lab-words.ts'
 
 export class MergeParameters extends LitElement {
   static override properties = { inputs: { attribute: false }, values: { attribute: false } }
@@ -90,7 +91,7 @@ export class MergeParameters extends LitElement {
             ${flags.map((spec) =>
               tickField({
                 label: html`<span class="mono">${spec.name}</span>`,
-                hint: spec.meaning,
+                hint: exchangeWords().parameterMeaning(spec.meaning),
                 checked: Boolean(sharedValue(values, spec)),
                 onChange: (checked) => this.setShared(spec.name, checked),
               }),
@@ -109,7 +110,7 @@ export class MergeParameters extends LitElement {
       label: spec.name,
       value: Number(sharedValue(values, spec)),
       step: spec.type === 'integer' ? 1 : 'any',
-      hint: `${spec.meaning}${boundsOf(spec)}${spec.default === null ? '; needed' : ''}`,
+      hint: `${exchangeWords().parameterMeaning(spec.meaning)}${boundsOf(spec)}${spec.default === null ? exchangeWords().merge.needed : ''}`,
       onChange: (value) => this.setShared(spec.name, value),
       ...bounds,
     })
@@ -121,7 +122,7 @@ export class MergeParameters extends LitElement {
         <table>
           <thead>
             <tr>
-              <th scope="col">Parent</th>
+              <th scope="col">${exchangeWords().merge.parent}</th>
               ${specs.map((spec) => html`<th scope="col" class="mono">${spec.name}</th>`)}
             </tr>
           </thead>
@@ -139,7 +140,8 @@ export class MergeParameters extends LitElement {
       <p class="meanings small soft">
         ${specs.map(
           (spec, index) =>
-            html`${index > 0 ? '; ' : nothing}<span class="mono">${spec.name}</span>: ${spec.meaning}${boundsOf(spec)}`,
+            html`${index > 0 ? '; ' : nothing}<span class="mono">${spec.name}</span>:
+              ${exchangeWords().parameterMeaning(spec.meaning)}${boundsOf(spec)}`,
         )}
       </p>`
   }
@@ -152,7 +154,7 @@ export class MergeParameters extends LitElement {
       step=${spec.type === 'integer' ? 1 : 'any'}
       min=${spec.min ?? nothing}
       max=${spec.max ?? nothing}
-      aria-label=${`${spec.name} of ${name}`}
+      aria-label=${exchangeWords().merge.parameterOf(spec.name, name)}
       .value=${Number.isNaN(value) ? '' : String(value)}
       @change=${(event: Event) => this.setParent(spec.name, genomeId, (event.target as HTMLInputElement).valueAsNumber)}
     />`
@@ -174,9 +176,10 @@ export class MergeParameters extends LitElement {
 }
 
 function boundsOf({ min, max, type }: ParameterSpec): string {
-  if (type === 'boolean' || (min === undefined && max === undefined)) return ''
-  if (max === undefined) return `, from ${min} on`
-  return min === undefined ? `, up to ${max}` : `, ${min} to ${max}`
+  if (type === 'boolean') return ''
+  const words = exchangeWords().merge
+  if (min === undefined) return max === undefined ? '' : words.upTo(max)
+  return max === undefined ? words.from(min) : words.between(min, max)
 }
 
 customElements.define('merge-parameters', MergeParameters)

@@ -4,6 +4,7 @@ import { formatNumber } from '../../ui/format.ts'
 import type { GenomeState, MergePreview } from '../../../worker/node/lab-api.ts'
 import { operatorTitle } from './genome-words.ts'
 import { mergeName, parentValue, type MergeInputs, type MergeValues } from './merge-values.ts'
+import { exchangeWords } from './words/lab-words.ts'
 
 export interface PictureInput {
   readonly name: string
@@ -26,6 +27,7 @@ const WEIGHTS = ['weight', 'scale']
 
 export function pictureOf(values: MergeValues, inputs: MergeInputs, preview: MergePreview | null): MergePicture {
   const { operator, base, parents } = inputs
+  const words = exchangeWords().merge
   const spec = operator.parameters.find(({ name, scope }) => scope === 'parent' && WEIGHTS.includes(name))
   const ends = operator.base === 'endpoint'
   // On the way from one end to the other, t is the part of the other.
@@ -35,22 +37,22 @@ export function pictureOf(values: MergeValues, inputs: MergeInputs, preview: Mer
   const largest = Math.max(...[...amounts, ...(base ? [ofBase] : [])].map((amount) => Math.abs(amount ?? 1)))
   const draw = (genome: GenomeState, role: PictureInput['role'], amount: number | null, how: string): PictureInput => ({
     name: genome.name,
-    detail: `${how}rank ${genome.rank}`,
+    detail: `${how}${words.rankOf(genome.rank)}`,
     role,
     share: Math.abs(amount ?? 1) / (largest || 1),
     negative: (amount ?? 0) < 0,
   })
   return {
     inputs: [
-      ...(base ? [draw(base, 'base', ofBase, ends ? 'one end, ' : 'origin, ')] : []),
+      ...(base ? [draw(base, 'base', ofBase, ends ? words.ends.one : words.ends.origin)] : []),
       ...parents.map((parent, index) => {
         const amount = amounts[index] ?? null
-        const how = spec && amount !== null ? `${spec.name} ${formatNumber(amount)}, ` : ends ? 'the other end, ' : ''
+        const how = spec && amount !== null ? `${spec.name} ${formatNumber(amount)}, ` : ends ? words.ends.other : ''
         return draw(parent, 'parent', amount, how)
       }),
     ],
-    operator: operator.title,
-    result: { name: mergeName(values, inputs) || 'the result', detail: preview ? `rank ${preview.rank}` : '' },
+    operator: operatorTitle(operator.name),
+    result: { name: mergeName(values, inputs) || words.theResult, detail: preview ? words.rankOf(preview.rank) : '' },
   }
 }
 
@@ -60,20 +62,21 @@ function finite(value: number | boolean | undefined): number | null {
 
 /** Where a merged genome comes from, as far as its parents are still here. */
 export function lineageOf(genome: GenomeState, genomes: readonly GenomeState[]): MergePicture {
+  const words = exchangeWords().merge
   return {
     inputs: genome.parents.map((id): PictureInput => {
       const parent = genomes.find((one) => one.id === id)
-      const made =
-        parent && (parent.operator === 'train' ? 'trained' : parent.operator === 'import' ? 'imported' : 'merged')
+      const { operator } = parent ?? {}
+      const made = words.made[operator === 'train' || operator === 'import' ? operator : 'merge']
       return {
         name: parent?.name ?? id.slice(0, 8),
-        detail: parent ? `${made}, rank ${parent.rank}` : 'not here any more',
+        detail: parent ? `${made}, ${words.rankOf(parent.rank)}` : words.notHere,
         role: 'parent',
         share: 0.5,
         negative: false,
       }
     }),
     operator: operatorTitle(genome.operator),
-    result: { name: genome.name, detail: `rank ${genome.rank}` },
+    result: { name: genome.name, detail: words.rankOf(genome.rank) },
   }
 }

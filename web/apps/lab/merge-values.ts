@@ -6,6 +6,7 @@ import type { ParameterSpec } from '#core/merge/operator.ts'
 import type { GivenParameters } from '#core/merge/parameters.ts'
 import type { GenomeState, MergeRequest } from '../../../worker/node/lab-api.ts'
 import { DEFAULT_LICENCE } from './training-values.ts'
+import { exchangeWords } from './words/lab-words.ts'
 
 export interface MergeValues {
   readonly operator: string
@@ -23,6 +24,8 @@ export interface MergeValues {
   /** As typed; empty follows the parents. */
   readonly name: string
   readonly licence: string
+  /** Genomes of others may weigh more than the gate's rules allow. */
+  readonly uncapped: boolean
 }
 
 export const FIRST_VALUES: MergeValues = {
@@ -35,6 +38,7 @@ export const FIRST_VALUES: MergeValues = {
   seed: 0,
   name: '',
   licence: '',
+  uncapped: false,
 }
 
 export interface MergeInputs {
@@ -64,10 +68,10 @@ export function chosenBounds({ base, parents }: AdapterOperator): { readonly min
 export function reasonAgainst(genome: GenomeState, chosen: readonly GenomeState[]): string | null {
   const [first] = chosen
   if (!first || first === genome) return null
-  if (genome.baseHash !== first.baseHash) return `of another base model: ${genome.baseName}`
+  if (genome.baseHash !== first.baseHash) return exchangeWords().merge.otherBase(genome.baseName)
   const same =
     genome.targets.length === first.targets.length && genome.targets.every((one) => first.targets.includes(one))
-  return same ? null : `changes other linears than ${first.name}`
+  return same ? null : exchangeWords().merge.otherLinears(first.name)
 }
 
 export function mergeName(values: MergeValues, inputs: MergeInputs): string {
@@ -120,6 +124,7 @@ export function mergeRequest(values: MergeValues, inputs: MergeInputs): MergeReq
     seed: values.seed,
     licence: mergeLicence(values, inputs),
     ...(base && { base: base.id }),
+    ...(values.uncapped && { uncapped: true }),
     ...(!Number.isNaN(values.rank) && { rank: values.rank }),
   }
 }

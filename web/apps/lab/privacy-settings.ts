@@ -7,6 +7,7 @@ import { fieldStyles, numberField, tickField } from './fields.ts'
 import { settingsStyles } from './settings-styles.ts'
 import { DEFAULT_PRIVACY, type TrainingProblems, type TrainingValues } from './training-values.ts'
 import { describeEpsilon } from './training-words.ts'
+import { trainingWords } from './words/training.ts'
 
 export class PrivacySettings extends LitElement {
   static override properties = {
@@ -29,13 +30,10 @@ export class PrivacySettings extends LitElement {
     const { values } = this
     if (!values) return nothing
     const { privacy } = values
-    return html`<p class="soft small">
-        The text never leaves this device, but an adapter that you pass on can give away parts of what it was trained
-        on. Private training (DP-SGD) limits that: each document’s pull is clipped to one size and drowned in noise, at
-        the cost of learning less.
-      </p>
+    const words = trainingWords().privacy
+    return html`<p class="soft small">${words.what}</p>
       ${tickField({
-        label: 'Train privately',
+        label: words.train,
         checked: privacy !== null,
         onChange: (on) => this.set({ privacy: on ? DEFAULT_PRIVACY : null }),
       })}
@@ -43,6 +41,7 @@ export class PrivacySettings extends LitElement {
   }
 
   private renderPrivacy(values: TrainingValues, privacy: PrivacyRequest) {
+    const words = trainingWords().privacy
     const number = (label: string, field: keyof PrivacyRequest, hint: string) =>
       numberField({
         label,
@@ -53,14 +52,12 @@ export class PrivacySettings extends LitElement {
         onChange: (value) => this.set({ privacy: { ...privacy, [field]: value } }),
       })
     return html`<div class="fields">
-        ${number('Noise', 'noiseMultiplier', 'in units of the clip; more promises more')}
-        ${number('Clip', 'clipNorm', 'longest gradient of a document')}
-        ${number('δ', 'delta', 'chance that the promise fails; far below 1 in all documents')}
-        ${number('Budget ε', 'budget', 'training stops before it is passed')}
+        ${number(words.noise, 'noiseMultiplier', words.noiseHint)} ${number(words.clip, 'clipNorm', words.clipHint)}
+        ${number('δ', 'delta', words.deltaHint)} ${number(words.budget, 'budget', words.budgetHint)}
       </div>
       ${tickField({
-        label: 'Freeze A',
-        hint: 'train B alone: fewer numbers, so less noise in all. Fits private training best',
+        label: words.freeze,
+        hint: words.freezeHint,
         checked: values.freezeA,
         onChange: (freezeA) => this.set({ freezeA }),
       })}
@@ -69,10 +66,7 @@ export class PrivacySettings extends LitElement {
           ? html`<p class="small soft">${describeEpsilon(privacy.budget, privacy.delta)}</p>`
           : nothing
       }
-      <p class="small soft">
-        A document is a file, or a line of a .jsonl. The losses shown while training are not covered: they stay with
-        you.
-      </p>`
+      <p class="small soft">${words.document}</p>`
   }
 
   private set(change: Partial<TrainingValues>): void {

@@ -1,14 +1,15 @@
 // One training run: how far it is, how well it does, what it costs, and what can be done with it.
 
 import { css, html, LitElement, nothing } from 'lit'
-import { errorMessage } from '#core/errors.ts'
 import type { ModelState, NodeApi } from '../../../worker/node/api.ts'
 import type { RunState } from '../../../worker/node/lab-api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
+import { problemOf, renderProblem, type Problem } from '../../ui/error-words.ts'
 import { formatBytes, formatNumber, formatRate } from '../../ui/format.ts'
 import '../../ui/confirm-button.ts'
 import '../../ui/progress-bar.ts'
 import './loss-chart.ts'
+import { trainingWords } from './words/training.ts'
 
 export class RunCard extends LitElement {
   static override properties = {
@@ -73,7 +74,7 @@ export class RunCard extends LitElement {
   declare kept: boolean
   /** Whether another run has its turn. */
   declare others: boolean
-  declare problem: string
+  declare problem: Problem | null
   /** What was asked of the node and is not done yet. */
   declare asked: string
 
@@ -84,19 +85,20 @@ export class RunCard extends LitElement {
     this.model = undefined
     this.kept = false
     this.others = false
-    this.problem = ''
+    this.problem = null
     this.asked = ''
   }
 
   override render() {
     const { run } = this
     if (!run) return nothing
-    return html`<article aria-label=${`Run ${run.name}`} data-run=${run.id} data-status=${run.status}>
+    return html`<article aria-label=${trainingWords().run.run(run.name)} data-run=${run.id} data-status=${run.status}>
       <div class="head">
         <h3>${run.name}</h3>
         <span class="small soft">${run.modelTitle} · ${describeStatus(run, this.others)}</span>
       </div>
-      ${this.renderProgress(run)} ${run.error ? html`<p class="failed" role="alert">${run.error.message}</p>` : nothing}
+      ${this.renderProgress(run)}
+      ${run.error ? html`<p class="failed" role="alert">${renderProblem(run.error)}</p>` : nothing}
       ${renderFigures(run)}
       ${
         run.losses.length + run.heldOutLosses.length > 0
@@ -104,7 +106,7 @@ export class RunCard extends LitElement {
           : nothing
       }
       ${this.renderActions(run)}
-      ${this.problem ? html`<p class="loss small" role="alert">${this.problem}</p>` : nothing}
+      ${this.problem ? html`<p class="loss small" role="alert">${renderProblem(this.problem)}</p>` : nothing}
     </article>`
   }
 
@@ -112,13 +114,13 @@ export class RunCard extends LitElement {
     const { model } = this
     if (run.status === 'preparing' && model?.status === 'fetching') {
       return html`<progress-bar
-        label=${`Downloading ${model.title}`}
+        label=${trainingWords().run.downloading(model.title)}
         .value=${model.progress}
         .secondsLeft=${model.secondsLeft}
       ></progress-bar>`
     }
     return html`<progress-bar
-      label=${`Step ${run.step} of ${run.steps}`}
+      label=${trainingWords().run.step(run.step, run.steps)}
       .value=${run.steps > 0 ? run.step / run.steps : 0}
       .secondsLeft=${run.status === 'running' ? run.secondsLeft : undefined}
     ></progress-bar>`
@@ -127,11 +129,12 @@ export class RunCard extends LitElement {
   private renderActions(run: RunState) {
     const { id, name, status } = run
     const busy = this.asked !== ''
+    const words = trainingWords().run
     const button = (label: string, action: (api: NodeApi) => Promise<unknown>) =>
       html`<button
         class="plain"
         ?disabled=${busy}
-        aria-label=${`${label} ${name}`}
+        aria-label=${words.on(label, name)}
         @click=${() => this.act(label, action)}
       >
         ${label}
@@ -142,28 +145,28 @@ export class RunCard extends LitElement {
         what=${name}
         question=${question}
         yes=${yes}
-        no="Keep it"
+        no=${words.keepIt}
         @confirm=${() => this.act(label, action)}
       ></confirm-button>`
-    const keep = button('End and keep', (api) => api.endTraining(id, true))
-    const cancel = confirm('Cancel', 'Throw away what it learned?', 'Throw away', (api) => discard(api, id))
+    const keep = button(words.endAndKeep, (api) => api.endTraining(id, true))
+    const cancel = confirm(words.cancel, words.throwAwayIt, words.throwAway, (api) => discard(api, id))
     switch (status) {
       case 'preparing':
         return html`<div class="row actions">${cancel}</div>`
       case 'running':
         return html`<div class="row actions">
-          ${button('Pause', (api) => api.pauseTraining(id))} ${run.step > 0 ? keep : nothing} ${cancel}
+          ${button(words.pause, (api) => api.pauseTraining(id))} ${run.step > 0 ? keep : nothing} ${cancel}
         </div>`
       case 'pausing':
         return html`<div class="row actions">${cancel}</div>`
       case 'paused':
         return html`<div class="row actions">
-          ${button('Resume', (api) => api.resumeTraining(id))} ${run.step > 0 ? keep : nothing} ${cancel}
+          ${button(words.resume, (api) => api.resumeTraining(id))} ${run.step > 0 ? keep : nothing} ${cancel}
         </div>`
       case 'failed':
         return html`<div class="row actions">
-          ${button('Try again', (api) => api.resumeTraining(id))}
-          ${confirm('Remove', 'Remove this run?', 'Remove', (api) => api.removeRun(id))}
+          ${button(words.tryAgain, (api) => api.resumeTraining(id))}
+          ${confirm(words.remove, words.removeRun, words.remove, (api) => api.removeRun(id))}
         </div>`
       case 'finished':
         return html`<div class="row actions">
@@ -171,14 +174,14 @@ export class RunCard extends LitElement {
             run.genomeId && this.kept
               ? html`<button
                   class="plain"
-                  aria-label=${`Chat with ${name}`}
+                  aria-label=${words.chatWith(name)}
                   @click=${() => this.chat(run.genomeId ?? '')}
                 >
-                  Chat with it
+                  ${words.chat}
                 </button>`
               : nothing
           }
-          ${button('Take off the list', (api) => api.removeRun(id))}
+          ${button(words.takeOff, (api) => api.removeRun(id))}
         </div>`
     }
   }
@@ -189,12 +192,12 @@ export class RunCard extends LitElement {
 
   private async act(what: string, action: (api: NodeApi) => Promise<unknown>): Promise<void> {
     if (!this.api || this.asked !== '') return
-    this.problem = ''
+    this.problem = null
     this.asked = what
     try {
       await action(this.api)
     } catch (error) {
-      this.problem = errorMessage(error)
+      this.problem = problemOf(error)
     }
     this.asked = ''
   }
@@ -202,26 +205,27 @@ export class RunCard extends LitElement {
 
 function renderFigures(run: RunState) {
   const { losses, heldOutLosses: heldOut, privacy } = run
-  const figure = (term: string, words: unknown) =>
+  const words = trainingWords().run
+  const figure = (term: string, value: unknown) =>
     html`<div>
       <dt>${term}</dt>
-      <dd class="figure">${words}</dd>
+      <dd class="figure">${value}</dd>
     </div>`
   const last = losses.at(-1)
   const first = heldOut[0]
   const now = heldOut.at(-1)
   const shown = [
-    last && figure('Loss', last.loss.toFixed(3)),
+    last && figure(words.loss, last.loss.toFixed(3)),
     first &&
       now &&
       figure(
-        'Held-out loss',
+        words.heldOutLoss,
         now === first ? now.loss.toFixed(3) : `${first.loss.toFixed(3)} → ${now.loss.toFixed(3)}`,
       ),
-    run.tokensPerSecond !== null && figure('Speed', formatRate(1000 / run.tokensPerSecond)),
-    run.gpuBytes > 0 && figure('GPU memory', formatBytes(run.gpuBytes)),
+    run.tokensPerSecond !== null && figure(words.speed, formatRate(1000 / run.tokensPerSecond)),
+    run.gpuBytes > 0 && figure(words.gpuMemory, formatBytes(run.gpuBytes)),
     privacy &&
-      figure(`ε of ${formatNumber(privacy.budget)}, δ ${formatNumber(privacy.delta)}`, privacy.epsilon.toFixed(2)),
+      figure(words.epsilonOf(formatNumber(privacy.budget), formatNumber(privacy.delta)), privacy.epsilon.toFixed(2)),
   ].filter(Boolean)
   return shown.length > 0 ? html`<dl>${shown}</dl>` : nothing
 }
@@ -233,19 +237,20 @@ async function discard(api: NodeApi, runId: string): Promise<void> {
 }
 
 function describeStatus({ status, genomeId }: RunState, others: boolean): string {
+  const words = trainingWords().run
   switch (status) {
     case 'preparing':
-      return 'reading the text and the model'
+      return words.preparing
     case 'running':
-      return 'training'
+      return words.running
     case 'pausing':
-      return 'stopping after this step'
+      return words.pausing
     case 'paused':
-      return others ? 'paused; one run trains at a time' : 'paused; it goes on from here, also another day'
+      return others ? words.pausedOthers : words.paused
     case 'failed':
-      return 'stopped'
+      return words.failed
     case 'finished':
-      return genomeId ? 'finished; its genome is kept' : 'ended'
+      return genomeId ? words.finishedKept : words.finished
   }
 }
 

@@ -5,6 +5,7 @@ import { repeat } from 'lit/directives/repeat.js'
 import type { NodeApi, NodeState } from '../../../worker/node/api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
 import './run-card.ts'
+import { trainingWords } from './words/training.ts'
 
 export class RunList extends LitElement {
   static override properties = { api: { attribute: false }, state: { attribute: false } }
@@ -38,10 +39,7 @@ export class RunList extends LitElement {
   override render() {
     const runs = [...(this.state?.runs ?? [])].sort((a, b) => b.createdAt - a.createdAt)
     if (runs.length === 0) {
-      return html`<p class="soft">
-        None yet. A run will stand here with its loss as it falls, from its first step on. It outlives a closed tab: you
-        find it paused and go on.
-      </p>`
+      return html`<p class="soft">${trainingWords().run.none}</p>`
     }
     const kept = new Set(this.state?.genomes.map((genome) => genome.id))
     const turn = runs.find(({ status }) => status === 'preparing' || status === 'running' || status === 'pausing')

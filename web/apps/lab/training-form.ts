@@ -1,10 +1,11 @@
 // Where a run begins: the text, the model, the name; what it would do, said beforehand; settings folded away.
 
 import { html, LitElement, nothing, type PropertyValues } from 'lit'
-import { errorCode, errorMessage } from '#core/errors.ts'
+import { errorCode } from '#core/errors.ts'
 import type { ModelEstimate, ModelState, NodeApi, NodeState } from '../../../worker/node/api.ts'
 import type { TrainingPreview } from '../../../worker/node/lab-api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
+import { problemOf, renderGpuProblem, renderProblem, type Problem } from '../../ui/error-words.ts'
 import { formatBytes } from '../../ui/format.ts'
 import { isAtHand } from '../../ui/model-choice.ts'
 import { TRAINING_ENDINGS } from '../../ui/sort-files.ts'
@@ -23,6 +24,7 @@ import {
   type TrainingValues,
 } from './training-values.ts'
 import { describePreview } from './training-words.ts'
+import { trainingWords } from './words/training.ts'
 
 const PREVIEW_AFTER_MS = 400
 
@@ -54,8 +56,8 @@ export class TrainingForm extends LitElement {
   declare values: TrainingValues | null
   declare estimate: ModelEstimate | null
   declare preview: TrainingPreview | null
-  declare problem: string
-  declare modelProblem: string
+  declare problem: Problem | null
+  declare modelProblem: Problem | null
   declare starting: boolean
   #valuesFor = ''
   #estimateFor = ''
@@ -74,8 +76,8 @@ export class TrainingForm extends LitElement {
     this.values = null
     this.estimate = null
     this.preview = null
-    this.problem = ''
-    this.modelProblem = ''
+    this.problem = null
+    this.modelProblem = null
     this.starting = false
   }
 
@@ -114,15 +116,16 @@ export class TrainingForm extends LitElement {
   override render() {
     const { state, model } = this
     if (!state || !model) return nothing
+    const words = trainingWords().form
     const problems = model.config && this.values ? findProblems(model.config, this.values) : {}
     const wrong = Object.keys(problems).length > 0
     const noGpu = state.gpu.kind === 'none'
     const ready = this.files.length > 0 && this.preview !== null && !wrong && !noGpu && !this.starting
     return html`<form @submit=${(event: Event) => this.start(event)} novalidate>
       <file-drop
-        label="Text to learn from"
+        label=${words.text}
         accept=${TRAINING_ENDINGS.join(',')}
-        words="Drop .txt, .md or .jsonl files here"
+        words=${words.dropHere}
         .files=${this.files}
         .problem=${this.fileProblem()}
         @add-files=${(event: CustomEvent<readonly File[]>) => this.addFiles(event.detail)}
@@ -130,21 +133,21 @@ export class TrainingForm extends LitElement {
       ></file-drop>
       <div class="pair">
         ${choiceField({
-          label: 'Model',
+          label: words.model,
           value: model.id,
           options: modelOptions(state),
           onChange: (id) => this.choose(id),
         })}
         ${textField({
-          label: 'Name of the genome',
+          label: words.name,
           value: this.name,
-          placeholder: nameFor(this.files) || 'after the first file',
+          placeholder: nameFor(this.files) || words.afterFile,
           onChange: (name) => (this.name = name),
         })}
       </div>
-      ${this.modelProblem ? html`<p class="problem" role="alert">${this.modelProblem}</p>` : nothing}
+      ${this.modelProblem ? html`<p class="problem" role="alert">${renderProblem(this.modelProblem)}</p>` : nothing}
       <details @toggle=${() => this.readHeaders(model)}>
-        <summary>Settings</summary>
+        <summary>${words.settings}</summary>
         ${this.renderSettings(
           model,
           html`<training-settings
@@ -155,20 +158,26 @@ export class TrainingForm extends LitElement {
         )}
       </details>
       <details @toggle=${() => this.readHeaders(model)}>
-        <summary>Private${this.values?.privacy ? html` <span class="soft">· on</span>` : nothing}</summary>
+        <summary>
+          ${words.private}${this.values?.privacy ? html` <span class="soft">· ${words.on}</span>` : nothing}
+        </summary>
         ${this.renderSettings(
           model,
           html`<privacy-settings .values=${this.values} .problems=${problems}></privacy-settings>`,
         )}
       </details>
-      ${this.renderAnswer(model, wrong)} ${noGpu ? html`<p class="problem">${noGpuWords(state)}</p>` : nothing}
+      ${this.renderAnswer(model, wrong)}
+      ${
+        state.gpu.kind === 'none'
+          ? html`<div class="problem">
+              <p>${words.needsGpu}</p>
+              ${renderGpuProblem(state.gpu)}
+            </div>`
+          : nothing
+      }
       <div class="row">
-        <button class="primary" ?disabled=${!ready}>${this.starting ? 'Starting…' : 'Start training'}</button>
-        ${
-          this.files.length === 0
-            ? html`<span class="small soft">Add a text first. A few pages are enough to see something happen.</span>`
-            : nothing
-        }
+        <button class="primary" ?disabled=${!ready}>${this.starting ? words.starting : words.start}</button>
+        ${this.files.length === 0 ? html`<span class="small soft">${words.addText}</span>` : nothing}
       </div>
     </form>`
   }
@@ -183,30 +192,31 @@ export class TrainingForm extends LitElement {
       </div>`
     }
     return html`<p class="soft small folded">
-      ${this.modelProblem ? 'Nothing to set yet.' : `Reading what ${model.title} is made of…`}
+      ${this.modelProblem ? trainingWords().form.nothingToSet : trainingWords().form.readingModel(model.title)}
     </p>`
   }
 
   /** What the node says to all this. */
   private renderAnswer(model: ModelState, wrong: boolean) {
     if (this.files.length === 0) return nothing
-    const general = this.problem !== '' && this.fileProblem() === null
+    const general = this.fileProblem() === null ? this.problem : null
+    const words = trainingWords().form
     return html`<div class="answer" aria-live="polite">
       ${
         wrong
-          ? html`<p class="problem">Some settings cannot be used; they are marked above.</p>`
+          ? html`<p class="problem">${words.marked}</p>`
           : general
-            ? html`<p class="problem">${this.problem}</p>`
+            ? html`<p class="problem">${renderProblem(general)}</p>`
             : this.preview && this.values
               ? describePreview(this.preview, this.values)
               : this.problem || this.modelProblem
                 ? nothing
-                : html`<p class="soft">Reading the text…</p>`
+                : html`<p class="soft">${words.readingText}</p>`
       }
       ${
         this.preview && this.estimate && this.estimate.fetchBytes > 0 && !isAtHand(model)
           ? html`<p>
-              Before it starts, ${model.title} is downloaded:
+              ${words.beforeStart(model.title)}
               <strong class="figure">${formatBytes(this.estimate.fetchBytes)}</strong>.
             </p>`
           : nothing
@@ -215,11 +225,12 @@ export class TrainingForm extends LitElement {
   }
 
   /** The refused file, where it is one's fault. */
-  private fileProblem(): { readonly name: string; readonly message: string } | null {
+  private fileProblem(): (Problem & { readonly name: string }) | null {
+    const { problem } = this
     const file = this.files.find(
-      ({ name }) => this.problem.startsWith(`${name}:`) || this.problem.startsWith(`${name},`),
+      ({ name }) => problem && [`${name}:`, `${name},`].some((start) => problem.message.startsWith(start)),
     )
-    return file ? { name: file.name, message: this.problem } : null
+    return file && problem ? { ...problem, name: file.name } : null
   }
 
   private choose(modelId: string): void {
@@ -239,14 +250,14 @@ export class TrainingForm extends LitElement {
     if (!this.api || this.#estimateFor === model.id) return
     this.#estimateFor = model.id
     this.estimate = null
-    this.modelProblem = ''
+    this.modelProblem = null
     try {
       const estimate = await this.api.estimateModel(model.id)
       if (this.#estimateFor === model.id) this.estimate = estimate
     } catch (error) {
       if (this.#estimateFor !== model.id) return
       this.#estimateFor = ''
-      this.modelProblem = errorMessage(error)
+      this.modelProblem = problemOf(error)
     }
   }
 
@@ -255,7 +266,7 @@ export class TrainingForm extends LitElement {
     this.#asked++
     if (this.files.length === 0) {
       this.preview = null
-      this.problem = ''
+      this.problem = null
       return
     }
     this.#previewTimer = setTimeout(() => void this.askPreview(this.#asked), PREVIEW_AFTER_MS)
@@ -268,13 +279,13 @@ export class TrainingForm extends LitElement {
       const preview = await api.previewTraining(this.request(model, values))
       if (asked !== this.#asked) return
       this.preview = preview
-      this.problem = ''
+      this.problem = null
       const steps = stepsFor(model.config, values, preview.sequences)
       if (!this.#stepsChosen && steps !== values.steps) this.values = { ...values, steps }
     } catch (error) {
       if (asked !== this.#asked) return
       this.preview = null
-      this.problem = errorMessage(error)
+      this.problem = problemOf(error)
     }
   }
 
@@ -295,14 +306,10 @@ export class TrainingForm extends LitElement {
       this.#estimateFor = ''
       this.dispatchEvent(new CustomEvent('run-started', { bubbles: true, composed: true }))
     } catch (error) {
-      if (errorCode(error) !== 'CANCELLED') this.problem = errorMessage(error)
+      if (errorCode(error) !== 'CANCELLED') this.problem = problemOf(error)
     }
     this.starting = false
   }
-}
-
-function noGpuWords(state: NodeState): string {
-  return state.gpu.kind === 'none' ? `Training needs a GPU. ${state.gpu.message} ${state.gpu.remedy}` : ''
 }
 
 customElements.define(TrainingForm.tag, TrainingForm)

@@ -8,8 +8,9 @@ import { formatNumber } from '../../ui/format.ts'
 import { choiceField, fieldStyles, numberField, tickField } from './fields.ts'
 import { licenceWords } from './genome-words.ts'
 import { settingsStyles } from './settings-styles.ts'
-import { TARGET_WORDS } from './target-words.ts'
+import { targetWords } from './target-words.ts'
 import { LICENCES, type TrainingProblems, type TrainingValues } from './training-values.ts'
+import { trainingWords } from './words/training.ts'
 
 export class TrainingSettings extends LitElement {
   static override properties = {
@@ -39,12 +40,13 @@ export class TrainingSettings extends LitElement {
 
   private renderAdapter(config: ModelConfig, values: TrainingValues) {
     const scale = formatNumber(loraScale(values))
+    const words = trainingWords().settings
     return html`<fieldset>
-      <legend>Adapter (LoRA)</legend>
-      <div class="targets" role="group" aria-label="Linears that are adapted">
+      <legend>${words.adapter}</legend>
+      <div class="targets" role="group" aria-label=${words.linears}>
         ${targetsOf(config.family).map((target) =>
           tickField({
-            label: TARGET_WORDS[target],
+            label: targetWords(target),
             hint: html`<span class="mono">${target}</span>`,
             checked: values.targets.includes(target),
             onChange: (checked) => this.setTarget(target, checked),
@@ -53,35 +55,35 @@ export class TrainingSettings extends LitElement {
       </div>
       <div class="fields">
         ${numberField({
-          label: 'Rank',
+          label: words.rank,
           value: values.rank,
           min: 1,
           max: 512,
           step: 1,
-          hint: 'higher learns more, and costs more',
+          hint: words.rankHint,
           onChange: (rank) => this.set({ rank }),
         })}
         ${numberField({
-          label: 'Alpha',
+          label: words.alpha,
           value: values.alpha,
           min: 0,
-          hint: Number.isFinite(loraScale(values)) ? `the update counts × ${scale}` : '',
+          hint: Number.isFinite(loraScale(values)) ? words.alphaHint(scale) : '',
           onChange: (alpha) => this.set({ alpha }),
         })}
         ${numberField({
-          label: 'Dropout',
+          label: words.dropout,
           value: values.dropout,
           min: 0,
           max: 0.99,
-          hint: 'part of the inputs left out, against learning by heart',
+          hint: words.dropoutHint,
           problem: this.problems.dropout,
           onChange: (dropout) => this.set({ dropout }),
         })}
       </div>
       ${this.problems.lora ? html`<p class="problem" role="alert">${this.problems.lora}</p>` : nothing}
       ${tickField({
-        label: 'Rank-stabilised scaling (rsLoRA)',
-        hint: 'alpha / √rank instead of alpha / rank: for high ranks',
+        label: words.stabilised,
+        hint: words.stabilisedHint,
         checked: values.rankStabilised,
         onChange: (rankStabilised) => this.set({ rankStabilised }),
       })}
@@ -89,6 +91,7 @@ export class TrainingSettings extends LitElement {
   }
 
   private renderSteps(values: TrainingValues) {
+    const words = trainingWords().settings
     const number = (
       label: string,
       field: 'steps' | 'batchSize' | 'sequenceLength' | 'learningRate' | 'seed',
@@ -105,33 +108,34 @@ export class TrainingSettings extends LitElement {
         onChange: (value) => this.set({ [field]: value }),
       })
     return html`<fieldset>
-      <legend>Steps</legend>
+      <legend>${words.steps}</legend>
       <div class="fields">
-        ${number('Steps', 'steps', 'updates of the adapter')} ${number('Batch', 'batchSize', 'sequences a step')}
-        ${number('Sequence length', 'sequenceLength', 'tokens a sequence')}
-        ${number('Learning rate', 'learningRate', 'at its peak, after the warm-up', false)}
+        ${number(words.steps, 'steps', words.stepsHint)} ${number(words.batch, 'batchSize', words.batchHint)}
+        ${number(words.length, 'sequenceLength', words.lengthHint)}
+        ${number(words.learningRate, 'learningRate', words.learningRateHint, false)}
         ${numberField({
-          label: 'Held out, %',
+          label: words.heldOut,
           value: Number((values.heldOutFraction * 100).toPrecision(4)),
           min: 0,
           max: 50,
-          hint: 'of the text: never trained on, shows what was really learnt',
+          hint: words.heldOutHint,
           problem: this.problems.heldOutFraction,
           onChange: (percent) => this.set({ heldOutFraction: percent / 100 }),
         })}
-        ${number('Seed', 'seed', 'same seed, same bits')}
+        ${number(words.seed, 'seed', words.seedHint)}
       </div>
     </fieldset>`
   }
 
   private renderResult(values: TrainingValues) {
+    const words = trainingWords().settings
     return html`<fieldset>
-      <legend>Result</legend>
+      <legend>${words.result}</legend>
       ${choiceField({
-        label: 'Licence',
+        label: words.licence,
         value: values.licence,
         options: LICENCES.map((value) => ({ value, label: licenceWords(value) })),
-        hint: 'what others may do with the genome, should you pass it on',
+        hint: words.licenceHint,
         onChange: (licence) => this.set({ licence }),
       })}
     </fieldset>`

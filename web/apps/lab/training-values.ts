@@ -1,25 +1,15 @@
 // What the training form holds, what it begins with for each model, and the request it becomes.
 
 import type { ModelConfig } from '#core/formats/model-config.ts'
-import { checkLoraConfig, targetsOf, type LoraTarget } from '#core/genome/lora-config.ts'
+import { checkLoraConfig, targetsOf } from '#core/genome/lora-config.ts'
 import { errorMessage } from '#core/errors.ts'
-import type { PrivacyRequest, TrainingRequest } from '../../../worker/node/lab-api.ts'
+import { trainingWords } from './words/training.ts'
+import type { LoraRequest, PrivacyRequest, TrainingRequest } from '../../../worker/node/lab-api.ts'
 
-export interface TrainingValues {
-  readonly targets: readonly LoraTarget[]
-  readonly rank: number
-  readonly alpha: number
-  readonly rankStabilised: boolean
-  readonly dropout: number
-  readonly freezeA: boolean
-  readonly steps: number
-  readonly batchSize: number
-  readonly sequenceLength: number
-  readonly learningRate: number
-  readonly heldOutFraction: number
-  readonly seed: number
-  readonly licence: string
-  /** Absent where the run is not private. */
+type RunSetting = 'steps' | 'batchSize' | 'sequenceLength' | 'learningRate' | 'heldOutFraction' | 'seed' | 'licence'
+
+export interface TrainingValues extends LoraRequest, Pick<TrainingRequest, RunSetting> {
+  /** Null where the run is not private. */
   readonly privacy: PrivacyRequest | null
 }
 
@@ -87,8 +77,9 @@ export type TrainingProblems = Partial<Readonly<Record<ProblemField, string>>>
 /** What can be said before the node is asked, each beside its own field. */
 export function findProblems(config: ModelConfig, values: TrainingValues): TrainingProblems {
   const problems: Partial<Record<ProblemField, string>> = {}
-  const demand = (field: ProblemField, right: boolean, words: string) => {
-    if (!right) problems[field] = words
+  const words = trainingWords().problems
+  const demand = (field: ProblemField, right: boolean, problem: string) => {
+    if (!right) problems[field] = problem
   }
   const whole = (value: number, least: number) => Number.isSafeInteger(value) && value >= least
   try {
@@ -96,24 +87,24 @@ export function findProblems(config: ModelConfig, values: TrainingValues): Train
   } catch (error) {
     problems.lora = errorMessage(error)
   }
-  demand('dropout', values.dropout >= 0 && values.dropout < 1, 'From 0 to below 1.')
-  demand('steps', whole(values.steps, 1), 'A whole number from 1 on.')
-  demand('batchSize', whole(values.batchSize, 1), 'A whole number from 1 on.')
+  demand('dropout', values.dropout >= 0 && values.dropout < 1, words.below1)
+  demand('steps', whole(values.steps, 1), words.from1)
+  demand('batchSize', whole(values.batchSize, 1), words.from1)
   demand(
     'sequenceLength',
     whole(values.sequenceLength, 2) && values.sequenceLength <= config.contextLength,
-    `From 2 to the model’s context of ${config.contextLength} tokens.`,
+    words.length(config.contextLength),
   )
-  demand('learningRate', values.learningRate > 0 && values.learningRate <= 1, 'Above 0, at most 1.')
-  demand('heldOutFraction', values.heldOutFraction >= 0 && values.heldOutFraction <= 0.5, 'From 0 to 50 %.')
-  demand('seed', whole(values.seed, 0), 'A whole number from 0 on.')
-  demand('licence', values.licence.trim() !== '', 'Say what others may do with it.')
+  demand('learningRate', values.learningRate > 0 && values.learningRate <= 1, words.atMost1)
+  demand('heldOutFraction', values.heldOutFraction >= 0 && values.heldOutFraction <= 0.5, words.toHalf)
+  demand('seed', whole(values.seed, 0), words.from0)
+  demand('licence', values.licence.trim() !== '', words.licence)
   if (values.privacy) {
     const { noiseMultiplier, clipNorm, delta, budget } = values.privacy
-    demand('noiseMultiplier', noiseMultiplier > 0, 'Above 0.')
-    demand('clipNorm', clipNorm > 0, 'Above 0.')
-    demand('delta', delta > 0 && delta < 1, 'Between 0 and 1; below one part in the number of documents.')
-    demand('budget', budget > 0, 'Above 0.')
+    demand('noiseMultiplier', noiseMultiplier > 0, words.above0)
+    demand('clipNorm', clipNorm > 0, words.above0)
+    demand('delta', delta > 0 && delta < 1, words.delta)
+    demand('budget', budget > 0, words.above0)
   }
   return problems
 }

@@ -1,9 +1,10 @@
 // What a run would do, said before it starts.
 
 import { html, nothing } from 'lit'
-import { countOf, formatBytes, formatCount, formatNumber } from '../../ui/format.ts'
+import { formatBytes, formatCount, formatNumber } from '../../ui/format.ts'
 import type { TrainingPreview } from '../../../worker/node/lab-api.ts'
 import type { TrainingValues } from './training-values.ts'
+import { trainingWords } from './words/training.ts'
 
 /** From so many on, what is held out usually gets worse. */
 const MANY_PASSES = 20
@@ -12,47 +13,49 @@ export function describePreview(preview: TrainingPreview, values: TrainingValues
   const { documents, trainTokens, heldOutTokens, sequences, trainableParameters, genomeBytes, privacy } = preview
   const passes = (values.steps * values.batchSize) / Math.max(1, sequences)
   const figure = (text: string) => html`<strong class="figure">${text}</strong>`
+  const words = trainingWords().preview
   return html`<p>
-      ${figure(countOf(documents, 'document'))} with ${figure(`${formatCount(trainTokens)} tokens`)} to learn
-      from${
+      ${words.learn[0]}${figure(words.documents(documents))}${words.learn[1]}${figure(words.tokens(formatCount(trainTokens)))}${words.learn[2]}${
         heldOutTokens > 0
-          ? html`, and ${figure(`${formatCount(heldOutTokens)} tokens`)} held out to judge it by`
-          : html`, and nothing held out to judge it by`
+          ? html`${words.heldOut[0]}${figure(words.tokens(formatCount(heldOutTokens)))}${words.heldOut[1]}`
+          : words.nothingHeldOut
       }.
       ${
         privacy
           ? nothing
-          : html`${figure(countOf(values.steps, 'step'))} go through the text
-            ${figure(formatPasses(passes))}${passes > MANY_PASSES ? ': often enough to learn it by heart. Fewer steps do' : ''}.`
+          : html`${words.passes[0]}${figure(words.steps(values.steps))}${words.passes[1]}${figure(
+              formatPasses(passes),
+            )}${words.passes[2]}${passes > MANY_PASSES ? words.byHeart : ''}.`
       }
     </p>
     <p>
-      ${figure(`${formatCount(trainableParameters)} parameters`)} are trained; the model’s own stay as they are. The
-      genome takes ${figure(formatBytes(genomeBytes))}.
+      ${words.trained[0]}${figure(words.parameters(formatCount(trainableParameters)))}${words.trained[1]}${figure(
+        formatBytes(genomeBytes),
+      )}${words.trained[2]}
     </p>
     ${privacy && values.privacy ? html`<p>${describeBudget(privacy, values.steps, values.privacy.budget)}</p>` : nothing}`
 }
 
 function describeBudget(privacy: NonNullable<TrainingPreview['privacy']>, steps: number, budget: number) {
-  const rate = `${formatNumber(privacy.sampleRate * 100)} %`
+  const words = trainingWords().preview
+  const [draws, allows, end] = words.budget(formatNumber(budget))
   const { affordableSteps: most } = privacy
-  return html`A step draws each document with a probability of <strong class="figure">${rate}</strong>. The budget of ε
-    ${formatNumber(budget)} allows
-    <strong class="figure">${most >= steps ? `all ${countOf(steps, 'step')}` : countOf(most, 'step')}</strong>${
-      most >= steps ? '.' : html`: training stops there, of ${steps} wanted. More noise or more documents allow more.`
-    }`
+  const all = most >= steps
+  return html`${draws}<strong class="figure">${formatNumber(privacy.sampleRate * 100)} %</strong>${allows}<strong
+      class="figure"
+      >${all ? words.allSteps(steps) : words.steps(most)}</strong
+    >${all ? end : words.stopsThere(steps)}`
 }
 
 /** ε as what somebody could learn at most. */
 export function describeEpsilon(epsilon: number, delta: number) {
   const odds = Math.exp(epsilon)
-  return html`ε ${formatNumber(epsilon)} bounds what the adapter can tell about any one document: whatever somebody
-  works out from it, the odds that a certain document was in the text change by a factor of ${formatNumber(odds)} at
-  most${odds > 100 ? ', which is little of a promise' : ''}, except with a probability of δ ${formatNumber(delta)}.`
+  return trainingWords().preview.epsilon(formatNumber(epsilon), formatNumber(odds), odds > 100, formatNumber(delta))
 }
 
 function formatPasses(passes: number): string {
-  if (passes < 0.995) return `in part (${Math.max(1, Math.round(passes * 100))} %)`
-  const times = passes < 10 ? passes.toFixed(1).replace(/\.0$/, '') : String(Math.round(passes))
-  return times === '1' ? 'once' : `${times} times`
+  const words = trainingWords().preview
+  if (passes < 0.995) return words.inPart(Math.max(1, Math.round(passes * 100)))
+  const times = formatNumber(passes < 10 ? Math.round(passes * 10) / 10 : Math.round(passes))
+  return times === '1' ? words.once : words.times(times)
 }

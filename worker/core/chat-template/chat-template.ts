@@ -2,6 +2,7 @@
 
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
 import { formatDate } from '#core/chat-template/format-date.ts'
+import { renderPlainly } from '#core/chat-template/plain-turns.ts'
 import { CentramError, errorMessage } from '#core/errors.ts'
 import type { OpenedModel } from '#core/formats/opened-model.ts'
 import type { ChatMessage } from '#core/tokenizer/tokenizer.ts'
@@ -15,6 +16,11 @@ export interface ChatTemplateOptions {
 
 const MAX_TEMPLATE_LENGTH = 1024 * 1024
 const MAX_RANGE = 10_000
+/** What rendering may cost: a step for each node evaluated, each turn of a loop, and every 64 characters made. */
+const MAX_STEPS = 400_000
+/** Characters of one text, entries of one list: what doubles itself must not fill the memory. */
+const MAX_TEXT_LENGTH = 16 * 1024 * 1024
+const MAX_LIST_LENGTH = 100_000
 /** Jinja's own, in both spellings. The library's clock and range are left out for ours. */
 const CONSTANTS = { true: true, false: false, none: null, True: true, False: false, None: null }
 
@@ -29,12 +35,17 @@ export function applyChatTemplate(
   let refusal: string | undefined
   try {
     const environment = new Environment()
+    const interpreter = new BoundedInterpreter(environment)
     for (const [name, value] of Object.entries({
       ...CONSTANTS,
       ...model.templateTokens,
       messages: messages.map(({ role, content }) => ({ role, content })),
       add_generation_prompt: options.addGenerationPrompt,
-      range: limitedRange,
+      range: (...bounds: Parameters<typeof limitedRange>) => {
+        const numbers = limitedRange(...bounds)
+        interpreter.spend(numbers.length)
+        return numbers
+      },
       raise_exception: (message: unknown) => {
         refusal = String(message)
         throw new Error(refusal)
@@ -44,7 +55,7 @@ export function applyChatTemplate(
     }
     const { now } = options
     if (now !== undefined) environment.set('strftime_now', (format: unknown) => formatDate(String(format), now))
-    const rendered = new Interpreter(environment).run(program).value
+    const rendered = interpreter.run(program).value
     if (typeof rendered !== 'string') throw new Error('it renders no text')
     return rendered
   } catch (cause) {
@@ -57,6 +68,40 @@ export function applyChatTemplate(
       )
     }
     throw unusable(cause)
+  }
+}
+
+/** A template comes with a model from anywhere: it may neither run for ever nor fill the memory. */
+class BoundedInterpreter extends Interpreter {
+  private steps = 0
+  /** Nodes that loops go over. */
+  private readonly iterables = new WeakSet<object>()
+
+  override evaluate(...[node, environment]: Parameters<Interpreter['evaluate']>) {
+    this.spend(1)
+    if (node !== undefined && 'iterable' in node) this.noteIterable(node.iterable)
+    const result = super.evaluate(node, environment)
+    const { value } = result
+    if (typeof value === 'string') {
+      if (value.length > MAX_TEXT_LENGTH) throw new Error('it grows too long')
+      this.spend(value.length / 64)
+    } else if (Array.isArray(value)) {
+      if (value.length > MAX_LIST_LENGTH) throw new Error('it grows too long')
+      if (node !== undefined && this.iterables.has(node)) this.spend(value.length)
+    }
+    return result
+  }
+
+  spend(steps: number): void {
+    this.steps += steps
+    if (this.steps > MAX_STEPS) throw new Error('it takes too long')
+  }
+
+  private noteIterable(iterable: unknown): void {
+    if (typeof iterable !== 'object' || iterable === null) return
+    this.iterables.add(iterable)
+    // `for … in list if …` goes over the list.
+    if ('lhs' in iterable) this.noteIterable(iterable.lhs)
   }
 }
 
@@ -93,16 +138,4 @@ function limitedRange(first: number, second?: number, step = 1): number[] {
   const length = Math.max(0, Math.ceil((stop - start) / step))
   if (!(length <= MAX_RANGE)) throw new Error(`a range of ${length} numbers is too long`)
   return Array.from({ length }, (_, i) => start + i * step)
-}
-
-/**
- * For models without a template (base models, the built-in one): the system text as a paragraph, then
- * `User: …` and `Assistant: …` line by line.
- */
-function renderPlainly(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
-  const parts = messages.map(({ role, content }) => {
-    if (role === 'system') return `${content}\n\n`
-    return `${role === 'user' ? 'User' : 'Assistant'}: ${content}\n`
-  })
-  return parts.join('') + (addGenerationPrompt ? 'Assistant:' : '')
 }

@@ -3,7 +3,7 @@
 
 import { CentramError } from '#core/errors.ts'
 import { isStrictSignature, publicKeyOfSeed, signPlain, verifyPlain } from './ed25519.ts'
-import { fromHex, toHex } from './bytes.ts'
+import { concatBytes, fromHex, toHex } from './bytes.ts'
 
 export interface Identity {
   /** 32 bytes. */
@@ -19,7 +19,7 @@ export interface Ed25519Subtle {
   generateKey(algorithm: 'Ed25519', extractable: boolean, usages: readonly ('sign' | 'verify')[]): Promise<object>
   exportKey(format: 'raw', key: object): Promise<ArrayBuffer>
   importKey(
-    format: 'raw',
+    format: 'raw' | 'pkcs8',
     bytes: Uint8Array<ArrayBuffer>,
     algorithm: 'Ed25519',
     extractable: boolean,
@@ -66,6 +66,17 @@ export async function generateIdentity(
   }
   const seed = random(32)
   return { kind: 'seed', publicKey: publicKeyOfSeed(seed), seed }
+}
+
+/** RFC 8410: what stands before the 32 secret bytes of an Ed25519 key in PKCS #8. */
+const PKCS8_BEGIN = fromHex('302e020100300506032b657004220420') as Uint8Array<ArrayBuffer>
+
+/** The identity of 32 secret bytes, as it is kept: from here on in WebCrypto where `subtle` knows Ed25519. */
+export async function importIdentity(seed: Uint8Array, subtle: Ed25519Subtle | undefined): Promise<StoredIdentity> {
+  const publicKey = publicKeyOfSeed(seed)
+  if (subtle === undefined || !(await knowsEd25519(subtle))) return { kind: 'seed', publicKey, seed }
+  const privateKey = await subtle.importKey('pkcs8', concatBytes(PKCS8_BEGIN, seed), 'Ed25519', false, ['sign'])
+  return { kind: 'webcrypto', publicKey, privateKey }
 }
 
 /** The identity that `stored` describes. Throws `BAD_ARGUMENT` when its key needs a WebCrypto that is not there. */

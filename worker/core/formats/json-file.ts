@@ -43,32 +43,37 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The first key that a JSON object text has twice at its top level; the text must have passed JSON.parse. */
+/** The first key that an object of a JSON text has twice, at whatever depth; the text must have passed JSON.parse. */
 export function duplicateKey(text: string): string | undefined {
-  const seen = new Set<string>()
-  let depth = 0
+  /** Of every open object the keys so far; null for a list. */
+  const open: (Set<string> | null)[] = []
   let expectsKey = false
   for (let i = 0; i < text.length; i++) {
     switch (text.charAt(i)) {
       case '{':
+        open.push(new Set())
+        expectsKey = true
+        break
       case '[':
-        depth++
-        expectsKey = depth === 1
+        open.push(null)
+        expectsKey = false
         break
       case '}':
       case ']':
-        depth--
+        open.pop()
+        expectsKey = false
         break
       case ',':
-        expectsKey = depth === 1
+        expectsKey = open.at(-1) !== null
         break
       case '"': {
         let end = i + 1
         while (text[end] !== '"' && end < text.length) end += text[end] === '\\' ? 2 : 1
-        if (expectsKey) {
+        const keys = open.at(-1)
+        if (expectsKey && keys) {
           const key = JSON.parse(text.slice(i, end + 1)) as string
-          if (seen.has(key)) return key
-          seen.add(key)
+          if (keys.has(key)) return key
+          keys.add(key)
           expectsKey = false
         }
         i = end

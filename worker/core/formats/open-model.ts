@@ -2,8 +2,6 @@
 
 import { CentramError } from '#core/errors.ts'
 import type { ByteSource } from '#core/formats/byte-source.ts'
-import { openGguf } from '#core/formats/open-gguf.ts'
-import { openHuggingFace } from '#core/formats/open-huggingface.ts'
 import type { OpenedModel } from '#core/formats/opened-model.ts'
 
 const FOLDER_FILE = /\.(safetensors|json|jinja|txt|md|model)$/i
@@ -21,7 +19,11 @@ export async function openModel(sources: readonly ByteSource[], signal?: AbortSi
   for (const source of sources) {
     if (await isGguf(source, signal)) gguf.push(source)
   }
-  if (gguf.length > 0) return openGguf(gguf, signal)
+  // A tab fetches the reader of the one format that it needs.
+  if (gguf.length > 0) {
+    const { openGguf } = await import('#core/formats/open-gguf.ts')
+    return openGguf(gguf, signal)
+  }
 
   const byName = new Map(sources.map((source) => [baseName(source.name), source]))
   const lone = sources.length === 1 ? sources[0] : undefined
@@ -33,6 +35,7 @@ export async function openModel(sources: readonly ByteSource[], signal?: AbortSi
         'tokenizer.json and model.safetensors.',
     )
   }
+  const { openHuggingFace } = await import('#core/formats/open-huggingface.ts')
   return openHuggingFace(folderName(sources), async (name) => byName.get(name), signal)
 }
 

@@ -73,6 +73,23 @@ export function piecesOf(set: RangeSet, pieceBytes: number): ByteRange[] {
   return pieces
 }
 
+/** The bytes of `set` that are not in `range`. */
+export function removeRange(set: RangeSet, range: ByteRange): RangeSet {
+  return missingFrom([range], set)
+}
+
+/** Widens every range to whole blocks of `blockBytes` from zero on, of which the last ends with the file. */
+export function widenToBlocks(ranges: readonly ByteRange[], blockBytes: number, size: number): RangeSet {
+  return unionOf(
+    ranges
+      .filter(({ start, end }) => end > start)
+      .map(({ start, end }) => ({
+        start: Math.floor(start / blockBytes) * blockBytes,
+        end: Math.min(size, Math.ceil(end / blockBytes) * blockBytes),
+      })),
+  )
+}
+
 /** Joins ranges that lie at most `gap` bytes apart: fewer requests for a few bytes more. */
 export function joinNear(ranges: readonly ByteRange[], gap: number): RangeSet {
   const widened = unionOf(ranges.map(({ start, end }) => (end > start ? { start, end: end + gap } : { start, end })))

@@ -25,6 +25,9 @@ export interface SignedGenome {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
+/** Its name as a file, beside the two of a PEFT adapter. */
+export const GENOME_FILE = 'centram-genome.cbor'
+
 const DOMAIN = utf8('centram genome 1\0')
 
 /** Throws `BAD_ARGUMENT` when `manifest.author` is another key than `identity`'s. */

@@ -48,6 +48,20 @@ export function orthonormalise(columns: Columns): { readonly q: Columns; readonl
 
 /** Of the matrix x · yᵀ, where x and y have as many columns each: exact up to rounding, never multiplied out. */
 export function singularValuesOfProduct(x: Columns, y: Columns): SingularValues {
+  const { left, right, small } = decomposeProduct(x, y)
+  return {
+    values: small.values,
+    left: small.left.map((vector) => weigh(left.q, vector, x[0]?.length ?? 0)),
+    right: small.right.map((vector) => weigh(right.q, vector, y[0]?.length ?? 0)),
+  }
+}
+
+/** The singular values of x · yᵀ alone, falling: what is left out is the longer half of the work. */
+export function spectrumOfProduct(x: Columns, y: Columns): readonly number[] {
+  return decomposeProduct(x, y).small.values
+}
+
+function decomposeProduct(x: Columns, y: Columns) {
   const left = orthonormalise(x)
   const right = orthonormalise(y)
   // x·yᵀ = Qx (Rx·Ryᵀ) Qyᵀ; the core by columns: its column j is Σ over k of Rx[k] · Ry[k][j].
@@ -59,12 +73,7 @@ export function singularValuesOfProduct(x: Columns, y: Columns): SingularValues 
     }
     return column
   })
-  const small = jacobi(core)
-  return {
-    values: small.values,
-    left: small.left.map((vector) => weigh(left.q, vector, x[0]?.length ?? 0)),
-    right: small.right.map((vector) => weigh(right.q, vector, y[0]?.length ?? 0)),
-  }
+  return { left, right, small: jacobi(core) }
 }
 
 /** One-sided Jacobi (Hestenes 1958): columns are turned against one another until all are orthogonal. */

@@ -63,6 +63,11 @@ export async function sealFrame(
   session: Uint8Array,
   sequence: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  return signFrame(layMessage(message, session, sequence), identity)
+}
+
+/** The frame of a prepared message, copied, lacking only its signature. */
+export function layMessage(message: PreparedMessage, session: Uint8Array, sequence: number): Uint8Array<ArrayBuffer> {
   const header: FrameHeader = {
     type: typeByte(messageNamed(message.name)),
     bodyBytes: message.body.length,
@@ -70,7 +75,10 @@ export async function sealFrame(
     session,
     sequence,
   }
-  const frame = layFrame(header, message.body, message.tail)
+  return layFrame(header, message.body, message.tail)
+}
+
+export async function signFrame(frame: Uint8Array<ArrayBuffer>, identity: Identity): Promise<Uint8Array<ArrayBuffer>> {
   frame.set(await identity.sign(signedBytes(frame)), frame.length - SIGNATURE_BYTES)
   return frame
 }

@@ -130,3 +130,9 @@ export function splitFrame(frame: Uint8Array, header: FrameHeader): { body: Uint
 function invalid(what: string): CentramError {
   return new CentramError('FRAME_INVALID', `A frame was refused: ${what}.`)
 }
+
+/** The type byte of the frame whose `signedBytes` these are; undefined for what was signed as something else. */
+export function signedType(bytes: Uint8Array): number | undefined {
+  const isFrame = bytes.length >= DOMAIN.length + HEADER_BYTES && equalBytes(bytes.subarray(0, DOMAIN.length), DOMAIN)
+  return isFrame ? bytes[DOMAIN.length + 5] : undefined
+}

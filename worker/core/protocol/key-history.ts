@@ -132,6 +132,23 @@ export function currentKey(history: KeyHistory, key: Uint8Array): Uint8Array | n
   return null
 }
 
+/** The keys that one identity went through so far, from its first one on; `key` is among them. */
+export function keysOf(history: KeyHistory, key: Uint8Array): readonly Uint8Array[] {
+  const keys = [key]
+  for (;;) {
+    const [first] = keys as [Uint8Array]
+    const [origin] = history.origins.get(toHex(first)) ?? []
+    const leadsHere = origin !== undefined && sameKey(nextRotation(history, toHex(origin.from))?.to ?? null, first)
+    if (!leadsHere || keys.length > MAX_ROTATIONS) break
+    keys.unshift(origin.from)
+  }
+  for (;;) {
+    const next = nextRotation(history, toHex(keys.at(-1) as Uint8Array))
+    if (next === null || keys.length > MAX_ROTATIONS) return keys
+    keys.push(next.to)
+  }
+}
+
 /** Throws `KEY_REVOKED` for a key that no new session may begin with. */
 export function requireCurrentKey(history: KeyHistory, key: Uint8Array): void {
   const status = keyStatus(history, key)

@@ -35,6 +35,9 @@ export type RateClass = 'handshake' | 'heartbeat' | 'control' | 'gossip' | 'stre
 /** What may follow the body: nothing, little-endian 4-byte elements, or bytes that are at least one. */
 export type TailKind = 'none' | 'f32' | 'u32-f32' | 'bytes'
 
+/** Bulk frames wait whenever others want to leave; each priority is numbered and ordered on its own. */
+export type Priority = 'interactive' | 'bulk'
+
 export interface MessageDefinition<Name extends string = string, Body extends z.core.$ZodType = z.core.$ZodType> {
   readonly family: Family
   /** 0 to 7 within the family. Never changes once released. */
@@ -70,6 +73,10 @@ export function definePeerMessage<const Name extends string, Body extends z.core
   definition: Omit<MessageDefinition<Name, Body>, PeerDefaults> & Partial<MessageDefinition<Name, Body>>,
 ): MessageDefinition<Name, Body> {
   return { tail: 'none', maxTail: 0, states: ['open'], direction: 'any', ...definition }
+}
+
+export function priorityOf({ rate }: { readonly rate: RateClass }): Priority {
+  return rate === 'bulk' ? 'bulk' : 'interactive'
 }
 
 /** The byte of the header that names a message. */

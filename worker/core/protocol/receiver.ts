@@ -2,14 +2,15 @@
 // the right side, and not too often.
 //
 // One connection delivers in order and loses nothing while it lives, so the next frame's number is known exactly: a
-// repeated, reordered, dropped or invented frame all show as a wrong number. That is a replay window without an end. Where
-// a session goes over several connections at once, frames overtake one another, and a window decides.
+// repeated, reordered, dropped or invented frame all show as a wrong number. That is a replay window without an end. Bulk
+// frames are numbered on their own, since others overtake them on purpose. Where a session goes over several connections at
+// once, frames overtake one another, and a window decides.
 
 import { CentramError } from '#core/errors.ts'
 import { equalBytes } from '../crypto/bytes.ts'
 import type { FrameHeader } from './frame.ts'
-import type { Direction, MessageDefinition, RateClass, SessionState } from './message.ts'
-import type { MessageName } from './registry.ts'
+import { priorityOf, type Direction, type MessageDefinition, type RateClass, type SessionState } from './message.ts'
+import { messageOfType, type MessageName } from './registry.ts'
 import { createReplayWindow } from './replay-window.ts'
 
 export interface ReceiverOptions {
@@ -35,17 +36,17 @@ export interface Receiver {
 
 export function createReceiver(state: SessionState, options: ReceiverOptions): Receiver {
   let session: Uint8Array = new Uint8Array(16)
-  let next = 0
-  let window = createReplayWindow()
+  const createCount = () => ({ next: 0, window: createReplayWindow() })
+  let counts = { interactive: createCount(), bulk: createCount() }
   return {
     state,
     begin(id) {
       session = id
-      next = 0
-      window = createReplayWindow()
+      counts = { interactive: createCount(), bulk: createCount() }
     },
     check(header, definition) {
       const { name } = definition
+      const { next, window } = counts[priorityOf(definition)]
       if (!equalBytes(header.session, session)) {
         throw new CentramError('PROTOCOL_VIOLATION', `A ${name} was refused: it belongs to another session.`)
       }
@@ -64,8 +65,11 @@ export function createReceiver(state: SessionState, options: ReceiverOptions): R
       }
     },
     accept(header) {
-      next = header.sequence + 1
-      if (options.order === 'window') window.accept(header.sequence)
+      const definition = messageOfType(header.type)
+      if (definition === undefined) return
+      const count = counts[priorityOf(definition)]
+      count.next = header.sequence + 1
+      if (options.order === 'window') count.window.accept(header.sequence)
     },
   }
 }

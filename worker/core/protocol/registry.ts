@@ -13,6 +13,7 @@ import {
   ROYALTY_STATEMENT,
   ROYALTY_TERMS,
   TRANSFER,
+  TRANSFER_ABORT,
 } from './messages/ledger.ts'
 import { KEY_REVOCATION, PEER_ADDRESSES, PEER_MESSAGES } from './messages/peer.ts'
 import { PIPE_MESSAGES } from './messages/pipe.ts'
@@ -54,6 +55,7 @@ export const OBJECTS: readonly ObjectDefinition[] = [
   LINEAGE_CLAIM,
   CREDIT_GRANT,
   TRANSFER,
+  TRANSFER_ABORT,
   ROYALTY_TERMS,
   ROYALTY_STATEMENT,
   LEDGER_DISPUTE,

@@ -4,7 +4,7 @@
 import { philox4x32 } from '#core/sampling/philox.ts'
 
 /** The third counter word; `uniformAt` of the sampler uses 0. */
-const STREAMS = { order: 1, heldOut: 2, initial: 3, dropout: 4 } as const
+const STREAMS = { order: 1, heldOut: 2, initial: 3, dropout: 4, resample: 5, noise: 6 } as const
 export type Stream = keyof typeof STREAMS
 
 /** Uniform in [0, 1) with 53 bits. `index` is any safe integer, `part` (an epoch, a tensor) 32 bits. */

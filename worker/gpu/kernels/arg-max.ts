@@ -8,8 +8,8 @@ import { requireElements } from './linear.ts'
 export interface ArgMax {
   /** 8 bytes a column: u32 id, f32 logit. Read it with `Submitter.run`. */
   readonly result: GPUBuffer
-  /** `logits` is `[columns, size]`. */
-  dispatch(buffers: { logits: Tensor }): Dispatch[]
+  /** `logits` is `[columns, size]`; of the first few columns alone, where so many are named. */
+  dispatch(buffers: { logits: Tensor }, columns?: number): Dispatch[]
   dispose(): void
 }
 
@@ -17,7 +17,7 @@ export interface ArgMax {
 const STRETCH = 2048
 
 export async function createArgMax(gpu: GpuContext, shape: { size: number; columns?: number }): Promise<ArgMax> {
-  const { size, columns = 1 } = shape
+  const { size, columns: most = 1 } = shape
   const stretches = Math.ceil(size / STRETCH)
   const request = { label: 'arg-max', parts: ['arg-max'], constants: { SIZE: size, STRETCH, STRETCHES: stretches } }
   const partial = await gpu.pipelines.get({
@@ -27,11 +27,11 @@ export async function createArgMax(gpu: GpuContext, shape: { size: number; colum
   })
   const final = await gpu.pipelines.get({ ...request, entryPoint: 'final_stage', constants: { STRETCHES: stretches } })
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC
-  const winners = await gpu.allocate('arg-max winners', columns * stretches * 8, usage)
-  const result = await gpu.allocate('arg-max result', columns * 8, usage)
+  const winners = await gpu.allocate('arg-max winners', most * stretches * 8, usage)
+  const result = await gpu.allocate('arg-max result', most * 8, usage)
   return {
     result,
-    dispatch({ logits }) {
+    dispatch({ logits }, columns = most) {
       requireElements('arg-max', logits, columns * size)
       const buffers = { 0: logits.buffer, 1: winners, 2: result }
       return [

@@ -49,10 +49,13 @@ export async function createAttentionTraining(gpu: GpuContext, shape: AttentionS
         'multiple of 4 up to 256, and the heads a multiple of the key-value heads.',
     )
   }
-  const pipelineOf = (shader: string) =>
+  const pipelineOf = async (shader: string) =>
     gpu.pipelines.get({
       label: shader,
-      parts: [{ text: `const QUADS = ${headDim / 4}u;` }, { text: unrollQuads(gpu.shaders(shader), headDim / 4) }],
+      parts: [
+        { text: `const QUADS = ${headDim / 4}u;` },
+        { text: unrollQuads(await gpu.shaders(shader), headDim / 4) },
+      ],
       constants: { HEADS: heads, KV_HEADS: kvHeads, SCALE: 1 / Math.sqrt(headDim) },
     })
   const [forward, ofQuery, ofKeyValue] = await Promise.all([

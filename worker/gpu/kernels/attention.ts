@@ -19,6 +19,7 @@ export interface AttentionShape {
 
 export interface Attention {
   dispatch(buffers: {
+    /** Of one session: its position, and which columns are its own. Prefill begins at the first. */
     step: StepBuffer
     /** `[columns, heads, headDim]` */
     query: Tensor

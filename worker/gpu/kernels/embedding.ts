@@ -27,7 +27,7 @@ export interface EmbeddingShape {
 export async function createEmbedding(gpu: GpuContext, shape: EmbeddingShape): Promise<Embedding> {
   const pipeline = await gpu.pipelines.get({
     label: `embedding ${shape.dtype}`,
-    parts: ['lib/step', 'lib/quant', weightText(gpu.shaders, shape.dtype), 'embedding'],
+    parts: ['lib/step', 'lib/quant', await weightText(gpu.shaders, shape.dtype), 'embedding'],
     constants: { BY_POSITION: Number(shape.index === 'position'), ACCUMULATE: Number(shape.accumulate ?? false) },
   })
   return {

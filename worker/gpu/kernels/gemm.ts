@@ -11,7 +11,13 @@ export async function createGemm(gpu: GpuContext, profile: KernelProfile, shape:
   const tiles = 2
   const pipeline = await gpu.pipelines.get({
     label: `gemm ${shape.dtype}`,
-    parts: ['lib/step', 'lib/quant', weightText(gpu.shaders, shape.dtype), 'lib/linear', tiled ? 'gemm-tiled' : 'gemm'],
+    parts: [
+      'lib/step',
+      'lib/quant',
+      await weightText(gpu.shaders, shape.dtype),
+      'lib/linear',
+      tiled ? 'gemm-tiled' : 'gemm',
+    ],
     constants: {
       HAS_BIAS: Number(shape.bias ?? false),
       ACCUMULATE: Number(shape.accumulate ?? false),

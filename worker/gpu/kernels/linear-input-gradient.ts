@@ -39,10 +39,10 @@ export async function createLinearInputGradient(
 ): Promise<LinearInputGradient> {
   const tiled = profile.gemm === 'tiled'
   const shader = tiled ? 'linear-input-gradient-tiled' : 'linear-input-gradient'
-  const pipelineFor = (adds: boolean): Promise<Pipeline> =>
+  const pipelineFor = async (adds: boolean): Promise<Pipeline> =>
     gpu.pipelines.get({
       label: `linear-input-gradient ${dtype}`,
-      parts: ['lib/step', 'lib/quant', weightText(gpu.shaders, dtype), shader],
+      parts: ['lib/step', 'lib/quant', await weightText(gpu.shaders, dtype), 'lib/input-gradient', shader],
       constants: { ACCUMULATE: Number(adds) },
     })
   // The slabs after the first always add.

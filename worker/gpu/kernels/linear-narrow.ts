@@ -35,7 +35,7 @@ export interface LinearNarrowInputGradient {
 const COLUMNS = 128
 
 export async function createLinearNarrow(gpu: GpuContext, shape: LinearNarrowShape): Promise<LinearNarrow> {
-  const make = await create(gpu, 'linear-narrow', shape)
+  const make = await create(gpu, ['linear-narrow'], shape)
   return {
     dispatch: ({ step, matrix, input, output }) =>
       make(step, matrix, input, output, Math.ceil(matrix.matrix.rows / 8), (label, { rows, columns }) => {
@@ -49,7 +49,7 @@ export async function createLinearNarrowInputGradient(
   gpu: GpuContext,
   shape: LinearNarrowShape,
 ): Promise<LinearNarrowInputGradient> {
-  const make = await create(gpu, 'linear-narrow-input-gradient', shape)
+  const make = await create(gpu, ['lib/input-gradient', 'linear-narrow-input-gradient'], shape)
   return {
     dispatch: ({ step, matrix, outputGradient, inputGradient }) =>
       make(step, matrix, outputGradient, inputGradient, Math.ceil(matrix.matrix.columns / 8), (label, size) => {
@@ -59,10 +59,11 @@ export async function createLinearNarrowInputGradient(
   }
 }
 
-async function create(gpu: GpuContext, shader: string, { columns, accumulate = false }: LinearNarrowShape) {
+async function create(gpu: GpuContext, parts: readonly string[], { columns, accumulate = false }: LinearNarrowShape) {
+  const shader = parts.at(-1) ?? ''
   const pipeline = await gpu.pipelines.get({
     label: shader,
-    parts: ['lib/step', 'lib/quant', shader],
+    parts: ['lib/step', 'lib/quant', ...parts],
     constants: { ACCUMULATE: Number(accumulate) },
   })
   return (

@@ -22,7 +22,7 @@ export function slicesOf(matvec: KernelProfile['matvec']): number {
 export async function createMatVec(gpu: GpuContext, profile: KernelProfile, shape: LinearShape): Promise<Linear> {
   const columns = columnTile(shape.columns)
   const subgroup = profile.matvec === 'subgroup'
-  const weights = weightText(gpu.shaders, shape.dtype)
+  const weights = await weightText(gpu.shaders, shape.dtype)
   const parts = ['lib/step', 'lib/quant', weights, 'lib/linear', subgroup ? 'mat-vec-subgroup' : 'mat-vec']
   const label = `mat-vec ${shape.dtype}`
   const epilogue = { HAS_BIAS: Number(shape.bias ?? false), ACCUMULATE: Number(shape.accumulate ?? false) }

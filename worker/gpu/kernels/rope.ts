@@ -21,6 +21,7 @@ export interface RopeShape {
 
 export interface Rope {
   dispatch(buffers: {
+    /** Of one session: its position, and which columns are its own. */
     step: StepBuffer
     /** cos and sin by position, from `createRopeTable`; absent without rope. */
     table?: Tensor

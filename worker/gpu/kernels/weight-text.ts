@@ -21,13 +21,13 @@ const SNIPPETS: Readonly<Record<DType, string>> = {
  * Snippet and lib/weight for `dtype`. A kernel of two matrices asks twice, with a prefix in place of `weight` and the
  * number of the first of its two bindings.
  */
-export function weightText(
+export async function weightText(
   shaders: ShaderLibrary,
   dtype: DType,
   prefix = 'weight',
   firstBinding = 0,
-): { text: string } {
-  const text = `${shaders(SNIPPETS[dtype])}\n${shaders('lib/weight')}`
+): Promise<{ text: string }> {
+  const text = `${await shaders(SNIPPETS[dtype])}\n${await shaders('lib/weight')}`
   return {
     text: text
       .replaceAll(/\bweight_/g, `${prefix}_`)

@@ -10,22 +10,23 @@ import { defineObject, objectField } from '../signed-object.ts'
 const MAX_CHUNKS = 2 ** 16
 /** Siblings from a leaf to the root of such a tree. */
 const MAX_PROOF = 16
+const HASH_BYTES = 32
 const MAX_CHUNK_BYTES = 1024 * 1024
 
 const INDEX = integer(0, MAX_CHUNKS - 1)
 const INDICES = list(INDEX, 256)
 
-/** What a content is. Its id is the SHA-256 of this object's encoding. */
+/** What a content is. Its id is the SHA-256 of this object's encoding. Each file begins with a chunk of its own. */
 export const CONTENT_MANIFEST = defineObject({
   name: 'content manifest',
   schema: z.strictObject({
     kind: z.enum(['model', 'genome', 'other']),
     /** In the order in which their bytes follow each other. */
-    files: list(z.strictObject({ path: text(256), bytes: count }), 64),
+    files: list(z.strictObject({ path: text(256), bytes: integer(1, Number.MAX_SAFE_INTEGER) }), 64),
     bytes: count,
     chunkBytes: integer(1024, MAX_CHUNK_BYTES),
     chunks: integer(1, MAX_CHUNKS),
-    /** Of the binary tree over the chunks' hashes. */
+    /** Of the binary tree over the hashes of all files' chunks. */
     root: hash,
   }),
   maxBytes: 60 * 1024,
@@ -35,9 +36,9 @@ const MANIFEST_REQUEST = definePeerMessage({
   family: 'content',
   index: 0,
   name: 'CONTENT_MANIFEST_REQUEST',
-  summary: 'Asks for the manifest of that hash.',
-  body: z.strictObject({ content: hash }),
-  maxBody: 64,
+  summary: 'Asks what a node holds of a content, now and later, and for its manifest where the asker lacks it.',
+  body: z.strictObject({ content: hash, manifest: z.boolean() }),
+  maxBody: 96,
   rate: 'control',
 })
 
@@ -45,10 +46,16 @@ const MANIFEST = definePeerMessage({
   family: 'content',
   index: 1,
   name: 'CONTENT_MANIFEST',
-  summary: 'A manifest: the files, the size of a chunk, and the root of the tree over the chunks.',
+  summary:
+    'A manifest (files, size of a chunk, root of the tree over the chunks), and behind it the hash of every chunk.',
   body: z.strictObject({ content: hash, manifest: objectField(CONTENT_MANIFEST) }),
+  tail: 'bytes',
   maxBody: 61 * 1024,
-  rate: 'control',
+  maxTail: MAX_CHUNKS * HASH_BYTES,
+  large:
+    'The leaves of the largest tree. With them a node can check chunks that come from elsewhere and prove those it passes on.',
+  rate: 'bulk',
+  tailFits: (_body, tailBytes) => tailBytes > 0 && tailBytes % HASH_BYTES === 0,
 })
 
 const BITFIELD = definePeerMessage({

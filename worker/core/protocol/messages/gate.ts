@@ -64,6 +64,7 @@ export const GATE_VERDICT = defineObject({
     judge: nodeKey,
     /** Of the gate's rules. */
     version: u32,
+    /** No layer refused it. What could not run says so by its code. */
     accepted: z.boolean(),
     /** One a layer, in their order. */
     codes: tuple(z.strictObject({ outcome: z.enum(['passed', 'refused', 'not-run']), code: errorCodeField }), LAYERS),

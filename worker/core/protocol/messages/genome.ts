@@ -23,31 +23,44 @@ import { defineObject, objectField } from '../signed-object.ts'
 /** Parents of one genome, at most. */
 const MAX_PARENTS = 8
 const DOMAIN_NAME = text(64)
+const LABEL = text(128)
 
 /** What a genome is said to be; its manifest, which its author signed, is fetched as content. */
 const SUMMARY = z.strictObject({
   genome: hash,
-  /** Fingerprint of the base model. */
+  name: LABEL,
+  /** Fingerprint of the base model, and what it is called. */
   base: hash,
+  baseName: LABEL,
   author: nodeKey,
   /** Manifest and tensors, as content. */
   content: hash,
   bytes: count,
   generation: integer(0, 64),
-  /** Held-out loss in nats a token with and without it, by domain, as its author claims. */
-  claims: list(z.strictObject({ domain: DOMAIN_NAME, loss: amount, baseLoss: amount }), 16),
+  licence: LABEL,
+  /** Held-out loss in nats a token with and without it (null where that was not measured), by domain, as its author claims. */
+  claims: list(z.strictObject({ domain: DOMAIN_NAME, loss: amount, baseLoss: z.nullable(amount) }), 16),
+  /** When its author announced it: what was taken back before that counts again. */
+  at: timestamp,
 })
 
 /** How to make a genome out of others. Whoever has the parents gets the same bytes. */
 const RECIPE = z.strictObject({
+  /** Fingerprint of the model that all of them change. */
   base: hash,
   operator: text(64),
+  /** The genome that the operator takes for its base, where it takes one. */
+  origin: z.nullable(hash),
   parents: list(hash, MAX_PARENTS),
   parameters: list(
-    z.strictObject({ name: text(64), value: z.union([real, z.boolean(), text(64), list(real, MAX_PARENTS)]) }),
+    z.strictObject({
+      name: text(64),
+      value: z.union([real, z.boolean(), list(z.union([real, z.boolean()]), MAX_PARENTS)]),
+    }),
     32,
   ),
   seed: count,
+  /** 0 where the operator chooses. */
   rank: integer(0, 1024),
 })
 
@@ -109,7 +122,7 @@ const LIST = definePeerMessage({
   name: 'GENOME_LIST',
   summary: 'Answers a query, in order of id; says whether there are more.',
   body: z.strictObject({ query: u32, genomes: list(SUMMARY, 32), more: z.boolean() }),
-  maxBody: 192 * 1024,
+  maxBody: 256 * 1024,
   large: 'A page of 32 genomes, each with all the claims that it may make.',
   rate: 'control',
 })
@@ -143,6 +156,8 @@ const MERGE_RESULT = definePeerMessage({
     /** Null where nobody asked. */
     proposal: z.nullable(id16),
     recipe: RECIPE,
+    /** Id of the merge: a hash of all that its result depends on. */
+    merge: hash,
     /** SHA-256 of the merged tensors' file. */
     tensors: hash,
     genome: SUMMARY,

@@ -23,7 +23,18 @@ const MAX_PROMPT = 256 * 1024
 /** Stages of a placement, at most: one a node of a full room. */
 const MAX_STAGES = 64
 
+/** Tokens of an answer that another one goes on from, at most. */
+const MAX_KEPT = 65_536
+/** Stretches that a cache was computed in: two a turn of a chat. */
+const MAX_STRETCHES = 512
+
+/** Nodes that may serve one answer: a full room without its asker. */
+const MAX_SERVERS = 15
+
 const MILLISECONDS = amount
+
+/** In which kernel families, in which stretches, positions came into the cache: computed so again, they give the same bits. */
+const PATH = list(z.strictObject({ family: z.enum(['prefill', 'decode']), tokens: u32 }), MAX_STRETCHES)
 
 /** Where the time of a token went; by stage of the placement. */
 const TIMING = z.strictObject({
@@ -34,19 +45,20 @@ const TIMING = z.strictObject({
 
 const USAGE = z.strictObject({ promptTokens: u32, tokens: u32 })
 
-/** What an answer used and cost. Signed by the node that gave it and by the one that asked. */
+/** What an answer or a merge used and cost. Signed by the node that gave it and by the one that asked. */
 export const USAGE_RECEIPT = defineObject({
   name: 'usage receipt',
   schema: z.strictObject({
+    work: z.enum(['answer', 'merge']),
     request: id16,
     asker: nodeKey,
     server: nodeKey,
     model: hash,
-    /** Genomes that were switched on, whose lineage earns. */
+    /** Genomes that were switched on or merged, whose lineage earns. */
     genomes: list(hash, 16),
     usage: USAGE,
     price: cen,
-    /** Of the answer, as in DONE. */
+    /** Of the answer, as in DONE; of a merge, the id of the genome that came of it. */
     transcript: hash,
     at: timestamp,
   }),
@@ -82,6 +94,11 @@ const REQUEST = definePeerMessage({
     }),
     /** Whether an end token ends the answer. */
     stopAtEnd: z.boolean(),
+    /**
+     * Goes on with an answer that ended early: the tokens it had, which count for sampling and are not sent again, and, where it
+     * is known, how prompt and tokens were computed. `maxTokens` counts what is new.
+     */
+    continueFrom: z.exactOptional(z.strictObject({ tokens: list(u32, MAX_KEPT), path: z.exactOptional(PATH) })),
     /** CEN for the whole answer, at most; without it the answer must be free. */
     priceCap: z.exactOptional(cen),
   }),
@@ -112,9 +129,14 @@ const ACCEPT = definePeerMessage({
   family: 'infer',
   index: 2,
   name: 'INFER_ACCEPT',
-  summary: 'The answer has begun; says how many tokens the prompt came to.',
-  body: z.strictObject({ request: id16, promptTokens: u32 }),
-  maxBody: 128,
+  summary: 'The answer has begun; says how many tokens the prompt came to, and how it is computed.',
+  body: z.strictObject({
+    request: id16,
+    promptTokens: u32,
+    /** How the prompt is computed; an answer that shall go on elsewhere takes it along. */
+    path: z.exactOptional(PATH),
+  }),
+  maxBody: 16 * 1024,
   rate: 'control',
 })
 
@@ -164,12 +186,18 @@ const DONE = definePeerMessage({
       networkMs: MILLISECONDS,
       bytesSent: amount,
     }),
-    /** Hash over request and tokens, and the other serving nodes' signatures of it; the sender's is the frame's. */
+    /**
+     * Hash over question and tokens (`core/protocol/answer-transcript.ts`), and the receipts of the nodes that computed layers of
+     * the answer; the sender's own follows as INFER_RECEIPT.
+     */
     transcript: z.exactOptional(
-      z.strictObject({ hash, signatures: list(z.strictObject({ node: nodeKey, signature }), MAX_STAGES) }),
+      z.strictObject({
+        hash,
+        receipts: list(z.strictObject({ receipt: objectField(USAGE_RECEIPT), server: signature }), MAX_SERVERS),
+      }),
     ),
   }),
-  maxBody: 16 * 1024,
+  maxBody: 20 * 1024,
   rate: 'control',
 })
 
@@ -187,8 +215,13 @@ const RECEIPT = definePeerMessage({
   family: 'infer',
   index: 7,
   name: 'INFER_RECEIPT',
-  summary: 'What an answer used, signed by who gave it and, when it comes back, by who asked for it.',
-  body: z.strictObject({ receipt: objectField(USAGE_RECEIPT), server: signature, asker: z.nullable(signature) }),
+  summary:
+    'What an answer, or a part of its layers, used: signed by the one who proposes it, and when it comes back by both.',
+  body: z.strictObject({
+    receipt: objectField(USAGE_RECEIPT),
+    server: z.nullable(signature),
+    asker: z.nullable(signature),
+  }),
   maxBody: 2048,
   rate: 'control',
 })

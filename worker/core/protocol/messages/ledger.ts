@@ -23,6 +23,9 @@ import { defineObject, objectField } from '../signed-object.ts'
 import { USAGE_RECEIPT } from './infer.ts'
 
 const MAX_EVIDENCE = 16 * 1024
+/** Genomes that were used in one period, and genomes that get a share of it. */
+export const MAX_POOLS = 128
+export const MAX_SHARES = 384
 
 /** From one time to another, the end not included. */
 const PERIOD = z
@@ -52,10 +55,10 @@ export const TRANSFER = defineObject({
       payer: nodeKey,
       payee: nodeKey,
       amount: integer(1, Number.MAX_SAFE_INTEGER),
-      /** Counts up with each transfer from this payer to this payee. */
+      /** Higher with each transfer that this payer's key proposes to this payee's; those that came to nothing leave gaps. */
       sequence: count,
       purpose: z.enum(['answer', 'merge', 'royalty', 'settlement', 'gift']),
-      /** SHA-256 of the receipt or royalty statement that it pays. */
+      /** SHA-256 of the receipt, royalty statement or payment request that it pays. */
       reference: z.nullable(hash),
       at: timestamp,
       /** Not to be signed by the payee from then on. */
@@ -65,16 +68,34 @@ export const TRANSFER = defineObject({
   maxBytes: 384,
 })
 
-/** What a genome's author passes on to its ancestors out of what it earns. Parts of a million, so that sums are exact. */
+/** The payee's word that it never signs a transfer. */
+export const TRANSFER_ABORT = defineObject({
+  name: 'transfer abort',
+  schema: z.strictObject({
+    /** SHA-256 of the transfer's encoding. */
+    transfer: hash,
+    payer: nodeKey,
+    payee: nodeKey,
+    code: errorCodeField,
+    at: timestamp,
+  }),
+  maxBytes: 256,
+})
+
+/**
+ * What of the earnings with a genome goes to its lineage, as its author says: to itself, the generation 0, and its ancestors.
+ * Parts of a million, so that sums are exact.
+ */
 export const ROYALTY_TERMS = defineObject({
   name: 'royalty terms',
   schema: z.strictObject({
     genome: hash,
     author: nodeKey,
-    /** To all ancestors together. */
+    /** To the whole lineage together; the rest stays with who gave the answer. */
     sharePpm: integer(0, 1_000_000),
-    /** What a generation gets of what the one after it got. */
+    /** What a generation of ancestors gets of what the one after it got. */
     decayPpm: integer(0, 1_000_000),
+    /** Generations of ancestors that take part. */
     depth: integer(0, 64),
     at: timestamp,
   }),
@@ -89,8 +110,12 @@ export const ROYALTY_STATEMENT = defineObject({
     period: PERIOD,
     /** SHA-256 over the receipts' hashes, in ascending order. */
     receipts: hash,
+    /** The genomes that were used, in ascending order: by which terms (SHA-256; null for the usual ones) and how much. */
+    pools: list(z.strictObject({ genome: hash, terms: z.nullable(hash), amount: cen }), MAX_POOLS),
+    /** Of all pools, and of all shares. */
     total: cen,
-    shares: list(z.strictObject({ genome: hash, author: nodeKey, amount: cen }), 512),
+    /** By genome, in ascending order. The author is null where the payer has no manifest: that share waits for it. */
+    shares: list(z.strictObject({ genome: hash, author: z.nullable(nodeKey), amount: cen }), MAX_SHARES),
   }),
   maxBytes: 64 * 1024,
 })
@@ -150,8 +175,9 @@ const ABORT = definePeerMessage({
   family: 'ledger',
   index: 3,
   name: 'LEDGER_ABORT',
-  summary: 'The payee will not sign a transfer, and why; a later COSIGN of it does not count.',
-  body: z.strictObject({ transfer: hash, code: errorCodeField, message: reason }),
+  summary:
+    'The payee will never sign a transfer, and why; once its payer wrote that down, a COSIGN of it does not count.',
+  body: z.strictObject({ abort: objectField(TRANSFER_ABORT), payee: signature, message: reason }),
   maxBody: 2048,
   rate: 'control',
 })
@@ -190,7 +216,7 @@ const ROYALTY = definePeerMessage({
     'The shares computed for one period, signed by who pays them; anyone with the receipts can compute them again.',
   body: z.strictObject({ statement: objectField(ROYALTY_STATEMENT), signature }),
   maxBody: 65 * 1024,
-  large: 'The 512 shares of one signed statement, which is whole or nothing.',
+  large: 'The 384 shares of one signed statement, which is whole or nothing.',
   rate: 'control',
 })
 

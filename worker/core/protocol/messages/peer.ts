@@ -7,6 +7,7 @@ import {
   displayName,
   fingerprint,
   hash,
+  id16,
   integer,
   list,
   nodeKey,
@@ -18,12 +19,16 @@ import {
 import { definePeerMessage } from '../message.ts'
 import { defineObject, objectField } from '../signed-object.ts'
 
-/** Where a node can be met, in its own words. Signed by it; the higher sequence replaces the lower. */
+/** Where a node of a room can be met, in its own words. Signed by it; the higher sequence replaces the lower. */
 export const PEER_ADDRESSES = defineObject({
   name: 'peer addresses',
   schema: z.strictObject({
     node: nodeKey,
     name: displayName,
+    /** Of this run of the node. */
+    incarnation: id16,
+    /** By the room's key over node and incarnation: a node that does not hold the room's secret is none of its members. */
+    proof: signature,
     sequence: count,
     addresses: list(
       z.discriminatedUnion('kind', [
@@ -101,7 +106,7 @@ const EXCHANGE = definePeerMessage({
   summary: 'Offers the signed records of neighbours, so that a swarm goes on without its server.',
   body: z.strictObject({ peers: list(SIGNED_RECORD, 16) }),
   maxBody: 64 * 1024,
-  rate: 'handshake',
+  rate: 'control',
 })
 
 const CAPABILITIES = definePeerMessage({

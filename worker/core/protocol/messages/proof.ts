@@ -3,6 +3,7 @@
 
 import { z } from 'zod/mini'
 import { equalBytes } from '../../crypto/bytes.ts'
+import { sha256 } from '../../crypto/hash.ts'
 import {
   bytes,
   byteString,
@@ -22,7 +23,9 @@ import { defineObject, objectField, readObject } from '../signed-object.ts'
 
 const MAX_RECON_FRAME = 64 * 1024
 /** Encoded object and its signatures inside a log entry. */
-const MAX_SUBJECT = 2048
+export const MAX_SUBJECT = 2048
+/** Entries that lead from the place of one head of a fork to the other. */
+export const MAX_FORK_PATH = 64
 
 /** One entry of a node's log. Its hash is the SHA-256 of its encoding; the next entry names it. */
 export const LOG_ENTRY = defineObject({
@@ -33,9 +36,10 @@ export const LOG_ENTRY = defineObject({
     sequence: count,
     /** Hash of the entry before; zeros before the first. */
     previous: hash,
-    kind: z.enum(['grant', 'transfer', 'receipt', 'royalty-terms', 'royalty', 'rotation', 'dispute']),
-    /** What it records: the encoded object with its signatures or, where that is larger, its hash. */
+    kind: z.enum(['grant', 'transfer', 'abort', 'receipt', 'royalty-terms', 'royalty', 'rotation', 'dispute']),
+    /** What it records: the encoded object with its signatures or, where that is larger, its hash (`core/ledger/subject.ts`). */
     subject: byteString(MAX_SUBJECT),
+    /** Never earlier than the entry before. */
     at: timestamp,
   }),
   maxBytes: MAX_SUBJECT + 256,
@@ -156,19 +160,42 @@ const FORK = definePeerMessage({
   family: 'proof',
   index: 7,
   name: 'PROOF_FORK',
-  summary: 'Two heads of one author at one sequence that differ, each with its signature: proof for anyone.',
+  summary: 'Two signed heads of one author that cannot be of one log: proof for anyone.',
   body: z
-    .strictObject({ first: SIGNED_HEAD, second: SIGNED_HEAD })
-    .check(z.refine(({ first, second }) => conflict(first.head, second.head), 'the two heads do not conflict')),
-  maxBody: 1024,
+    .strictObject({
+      first: SIGNED_HEAD,
+      second: SIGNED_HEAD,
+      /** Where the second is further on: the entries behind the first one’s place, up to the second. */
+      path: z.exactOptional(list(objectField(LOG_ENTRY), MAX_FORK_PATH)),
+    })
+    .check(z.refine(headsConflict, 'the two heads do not conflict')),
+  maxBody: 160 * 1024,
+  large: 'Sixty-four entries of the largest kind, for heads at different places; most are two heads.',
   rate: 'control',
 })
 
 export const PROOF_MESSAGES = [HEAD, RANGE_REQUEST, RANGE, RECON_OPEN, RECON_FRAME, RECON_DONE, WITNESS, FORK] as const
 
 /** The signatures are the handler's to verify: a fork that one side made up accuses nobody. */
-function conflict(first: Uint8Array, second: Uint8Array): boolean {
-  const a = readObject(LOG_HEAD, first)
-  const b = readObject(LOG_HEAD, second)
-  return equalBytes(a.author, b.author) && a.sequence === b.sequence && !equalBytes(a.entry, b.entry)
+export function headsConflict({
+  first,
+  second,
+  path = [],
+}: {
+  readonly first: { readonly head: Uint8Array }
+  readonly second: { readonly head: Uint8Array }
+  readonly path?: readonly Uint8Array[]
+}): boolean {
+  const a = readObject(LOG_HEAD, first.head)
+  const b = readObject(LOG_HEAD, second.head)
+  if (!equalBytes(a.author, b.author) || b.sequence !== a.sequence + path.length) return false
+  // From the second head back, each entry by the hash that the one after it names, to the place of the first.
+  let named = b.entry
+  for (const [behind, bytes] of [...path].reverse().entries()) {
+    const entry = readObject(LOG_ENTRY, bytes)
+    const fits = equalBytes(entry.author, a.author) && entry.sequence === b.sequence - behind
+    if (!fits || !equalBytes(sha256(bytes), named)) return false
+    named = entry.previous
+  }
+  return !equalBytes(named, a.entry)
 }

@@ -49,6 +49,8 @@ const ROOM_JOIN = defineMessage({
   body: z.strictObject({
     name: displayName,
     room: z.nullable(z.strictObject({ id: id16, key: bytes(32), proof: bytes(64) })),
+    /** Whether others on the same network, who do too, may be told of it; absent is no. */
+    nearby: z.optional(z.boolean()),
   }),
   tail: 'none',
   maxBody: 1024,
@@ -62,7 +64,8 @@ const ROOM_STATE = defineMessage({
   family: 'signal',
   index: 3,
   name: 'SIGNAL_ROOM_STATE',
-  summary: 'Everyone now in the room, after each change.',
+  summary:
+    'Everyone now in the room, after each change; of the room of zeros, those on the same network who let it be told.',
   body: z.strictObject({
     room: id16,
     members: list(z.strictObject({ key: nodeKey, name: displayName, incarnation: id16 }), 64),
@@ -84,8 +87,10 @@ const DESCRIPTION = defineMessage({
     from: nodeKey,
     to: nodeKey,
     link: id16,
-    type: z.enum(['offer', 'answer', 'pranswer', 'rollback']),
+    type: z.enum(['offer', 'answer', 'rollback']),
     sdp: text(24 * 1024),
+    /** Its sender's offers, counted; of an answer, the receiver's offer that it answers. */
+    offer: u32,
   }),
   tail: 'none',
   maxBody: 32 * 1024,

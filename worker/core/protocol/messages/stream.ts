@@ -11,10 +11,11 @@ const OPEN = definePeerMessage({
   family: 'stream',
   index: 0,
   name: 'STREAM_OPEN',
-  summary: 'Wishes to send bytes: what they are, how many if known, and whether tokens may overtake them.',
+  summary:
+    'Wishes to send bytes: what they are, how many if known, and whether they go before other streams. Said again after a break.',
   body: z.strictObject({
     stream: id16,
-    /** What the receiver should do with it: the name of a use, such as `ledger`. */
+    /** What the receiver should do with it: the name of a use. */
     purpose: text(64),
     /** What exactly is sent, where that has a hash. */
     subject: z.nullable(hash),
@@ -54,7 +55,7 @@ const DATA = definePeerMessage({
   tail: 'bytes',
   maxBody: 64,
   maxTail: MAX_DATA,
-  large: 'A signature for every few bytes would cost more than sending them; a token waits for one of these at most.',
+  large: 'A signature for every few bytes would cost more than sending them.',
   rate: 'bulk',
 })
 
@@ -62,9 +63,10 @@ const CREDIT = definePeerMessage({
   family: 'stream',
   index: 4,
   name: 'STREAM_CREDIT',
-  summary: 'Grants bytes: the sender may go as far as `credit` from the stream’s beginning. It never goes down.',
-  body: z.strictObject({ stream: id16, credit: count }),
-  maxBody: 64,
+  summary:
+    'Has everything before `offset`, and grants as far as `credit`, both from the stream’s beginning. Neither goes down.',
+  body: z.strictObject({ stream: id16, offset: count, credit: count }),
+  maxBody: 96,
   rate: 'stream',
 })
 
@@ -72,7 +74,8 @@ const END = definePeerMessage({
   family: 'stream',
   index: 5,
   name: 'STREAM_END',
-  summary: 'A stream is complete: its length and the SHA-256 of all of it.',
+  summary:
+    'A stream is complete: its length and the SHA-256 of all of it. The receiver says the same once it has found it so.',
   body: z.strictObject({ stream: id16, length: count, root: hash }),
   maxBody: 128,
   rate: 'control',
@@ -92,7 +95,8 @@ const RESUME = definePeerMessage({
   family: 'stream',
   index: 7,
   name: 'STREAM_RESUME',
-  summary: 'The receiver goes on after a break: it has everything before `offset`, and grants as far as `credit`.',
+  summary:
+    'Answers the OPEN of a stream that goes on after a break: has everything before `offset`, grants as far as `credit`.',
   body: z.strictObject({ stream: id16, offset: count, credit: count }),
   maxBody: 96,
   rate: 'control',

@@ -1,0 +1,141 @@
+// German words of the Lab's experiments and of the lineage graph.
+
+import type { experimentsEn } from './experiments-en.ts'
+
+const many = (count: number, one: string, more: string) => `${count} ${count === 1 ? one : more}`
+
+export const experimentsDe: typeof experimentsEn = {
+  heading: 'Versuche',
+  intro:
+    'In diesem Tab werden mehrere Knoten gespielt: Jeder lernt an seinem eigenen Text, dann tauschen sie aus, was sie gelernt ' +
+    'haben. Zurückgehaltener Text, den kein Training und keine Entscheidung je sieht, zeigt, ob sie besser wurden: am eigenen ' +
+    'Text und an allen.',
+  published: 'Veröffentlichter Versuch',
+  titles: {
+    'delta-divergent': 'Delta, verschiedene Texte',
+    'lora-divergent': 'LoRA, verschiedene Texte',
+    'lora-registers': 'LoRA, ein Gebiet (Sprachstile)',
+    'lora-slerp': 'LoRA, mit SLERP gemischt (ein Gebiet)',
+    'lora-overlap': 'LoRA, reiche Daten mit gemeinsamen Themen',
+  },
+  abouts: {
+    'delta-divergent':
+      'Jedes Gewicht wird trainiert, und die Änderung aller Gewichte wird getauscht. Ein Roman, Länder, Definitionen.',
+    'lora-divergent': 'Ein LoRA-Adapter wird trainiert und getauscht. Ein Roman, Länder, Definitionen.',
+    'lora-registers': 'LoRA-Adapter für Reden aus drei Zeiten: Sprachstile eines Gebiets.',
+    'lora-slerp': 'Dasselbe, auf dem Großkreis gemischt statt auf der Geraden.',
+    'lora-overlap': 'Jeder Knoten liest zur Hälfte seinen eigenen Text und zu je einem Viertel die der anderen.',
+  },
+  domains: {
+    novel: 'Roman',
+    countries: 'Länder',
+    definitions: 'Definitionen',
+    'speeches-1865': 'Reden 1865 bis 1912',
+    'speeches-1913': 'Reden 1913 bis 1965',
+    'speeches-1966': 'Reden ab 1966',
+  },
+  settings: 'Einstellungen',
+  base: 'Grundmodell',
+  bases: { 'built-in': 'das eingebaute Modell', random: 'aus dem Startwert geloste Gewichte' },
+  seeds: 'Startwerte',
+  seedsHint: 'mindestens fünf, damit ein Intervall etwas sagt',
+  rounds: 'Runden',
+  roundsHint: 'von Training und Austausch',
+  steps: 'Schritte je Runde',
+  stepsHint: 'Änderungen jedes Knotens zwischen zwei Tauschen',
+  batch: 'Fenster je Schritt',
+  batchHint: 'zu 128 Byte',
+  rank: 'Rang',
+  rate: 'Lernrate',
+  operator: 'Gemischt durch',
+  operators: { linear: 'gewichtetes Mittel', slerp: 'SLERP' },
+  peerWeight: 'Gewicht des anderen',
+  peerWeightHint: 'das eigene hat den Rest; veröffentlicht: 0,15',
+  judge: 'Behalten, wenn',
+  judges: {
+    generalist: 'der Verlust über alle Texte nicht steigt',
+    own: 'der Verlust am eigenen Text nicht steigt',
+    none: 'immer',
+  },
+  heldOut: 'Zurückgehaltene Fenster',
+  heldOutHint: 'je Text; höchstens 127',
+  joint: 'Auch ein Modell an allem trainieren',
+  jointHint: 'die Obergrenze: so viele Schritte wie alle Knoten zusammen',
+  cost: (seeds, arms, rounds, nodes, windows) =>
+    `${many(seeds, 'Startwert', 'Startwerte')}, ${many(arms, 'Arm', 'Arme')}, ${many(nodes, 'Knoten', 'Knoten')}, ` +
+    `${many(rounds, 'Runde', 'Runden')}: Insgesamt wird an ${windows} Fenstern Text trainiert. Du kannst jederzeit pausieren; ` +
+    'es geht weiter, wo es war.',
+  noGpu: 'Versuche brauchen eine GPU.',
+  start: 'Versuch starten',
+  starting: 'Startet…',
+  copySettings: 'Link zu diesen Einstellungen kopieren',
+  fromLink: 'Diese Einstellungen kommen aus einem Link. Nichts läuft, bevor du den Knopf drückst.',
+  linkTitle: 'Was der Link sagt',
+  linkNote: 'Zahlen von dem, der den Link gemacht hat. Starte den Versuch, um zu sehen, ob du dieselben bekommst.',
+  none: 'Hier lief noch keiner. Ein Lauf steht hier mit Fortschritt, Diagrammen und Intervallen, und überlebt einen geschlossenen Tab.',
+  runOf: (title) => `Versuch ${title}`,
+  status: {
+    waiting: 'wartet auf den davor',
+    preparing: 'liest Text und Modell',
+    running: 'läuft',
+    pausing: 'hält nach diesem Schritt an',
+    paused: 'pausiert; es geht nach der letzten Runde weiter, auch an einem anderen Tag',
+    finished: 'fertig',
+    failed: 'angehalten',
+  },
+  progress: (done, all) => `${done} von ${many(all, 'Zelle', 'Zellen')}`,
+  pause: 'Pausieren',
+  resume: 'Fortsetzen',
+  again: 'Noch einmal versuchen',
+  remove: 'Entfernen',
+  removeQuestion: 'Mit allem, was er fand, entfernen?',
+  keep: 'Behalten',
+  json: 'JSON speichern',
+  csv: 'CSV speichern',
+  copyRun: 'Link zu diesem Lauf kopieren',
+  reuse: 'Einstellungen übernehmen',
+  changed: (list) => `Anders als die veröffentlichte Variante: ${list}.`,
+  unchanged: 'Wie veröffentlicht, in der Größe eines Tabs.',
+  facts: (nodes, rounds, steps, seeds) =>
+    `${many(nodes, 'Knoten', 'Knoten')}, ${many(rounds, 'Runde', 'Runden')} zu ${many(steps, 'Schritt', 'Schritten')}, ` +
+    many(seeds, 'Startwert', 'Startwerte'),
+  on: (adapters) => `auf ${adapters}`,
+  measures: { own: 'Δ eigener Text', generalist: 'Δ alle Texte', cross: 'Δ fremde Texte', accepted: 'angenommen' },
+  arms: { 'own only': 'nur eigenes', exchange: 'Austausch', joint: 'gemeinsam' },
+  table: 'Mittel über die Startwerte mit 95-%-Intervallen',
+  columns: {
+    arm: 'Arm',
+    measure: 'Maß',
+    mean: 'Mittel',
+    interval: '95-%-Intervall',
+    lift: 'gegen „nur eigenes“',
+    published: 'veröffentlicht',
+  },
+  delta:
+    'Δ ist der Verlust an zurückgehaltenem Text vorher weniger nachher, in Nat je Token: über null ist besser. Die ' +
+    'veröffentlichten Zahlen sind von anderem Modell, Text und Umfang.',
+  oneSeed: 'ein Startwert: kein Intervall',
+  notRun: 'nicht gelaufen',
+  partial: (done, all) => `${done} von ${all} Zellen liefen; was fehlt, ist nicht ergänzt.`,
+  plot: 'Änderung des Verlusts an zurückgehaltenem Text je Arm, mit Intervallen',
+  plotPoint: (arm, measure, mean, interval) => `${arm}, ${measure}: ${mean} ${interval}`,
+  publishedMark: 'veröffentlicht',
+  seedMark: 'ein Startwert',
+  meanMark: 'Mittel, 95 %',
+  training: 'Trainingsverlust je Runde, Mittel der Knoten',
+  round: (round) => `Runde ${round}`,
+  lineage: 'Abstammung',
+  lineageEmpty:
+    'Sobald es Genome gibt, wird hier ihre Abstammung gezeichnet: was trainiert wurde, und was woraus verschmolzen ist.',
+  lineageLabel: (genomes) =>
+    `Abstammung von ${many(genomes, 'Genom', 'Genomen')}; Eltern stehen links von ihren Kindern`,
+  unknownParent: 'nicht hier',
+  trained: 'trainiert',
+  imported: 'importiert',
+  lineageNode: (name, how, parents) => `${name}, ${how}${parents ? `, aus ${parents}` : ''}`,
+  generation: (number) => `Generation ${number}`,
+  show: 'Zu seiner Karte',
+  noParents: 'Es hat keine Eltern.',
+  parentsAre: (names) => `Stammt von ${names}.`,
+  childrenAre: (names) => `Wurde Teil von ${names}.`,
+}
