@@ -1,6 +1,7 @@
 // Mounts the signalling service behind a WebSocket upgrade: binary messages only, capped before they are buffered.
 
 import { randomBytes, webcrypto } from 'node:crypto'
+import type { Duplex } from 'node:stream'
 import type { Clock } from '#core/clock.ts'
 import { createVerifier, generateIdentity, openIdentity, type Ed25519Subtle } from '#core/crypto/identity.ts'
 import { createTraffic } from '#core/protocol/traffic.ts'
@@ -12,6 +13,7 @@ import type { SignalSocket } from './signalling/connection.ts'
 import { DEFAULT_LIMITS, type SignallingLimits } from './signalling/limits.ts'
 import { createSignalling } from './signalling/signalling.ts'
 import { createTurns } from './signalling/turns.ts'
+import { createSlices } from './slices.ts'
 import { grantRelay, type TurnOptions } from './turn.ts'
 
 /** WebSocket close codes (RFC 6455 §7.4.1). */
@@ -23,6 +25,10 @@ const MAX_REASON_BYTES = 123
 const CLOSE_GRACE_MS = 500
 /** Who does not answer a close in this time is cut off: it may be pouring on. */
 const CLOSE_PATIENCE_MS = 3_000
+/** Of the time between two looks at what the sockets brought; a wave of newcomers waits behind itself. */
+const WELCOME_MS = 2
+const MOST_WAITING = 2_000
+const BUSY_MS = 5_000
 /** Enough to keep the threads that verify busy; more would wait there, in no order of ours. */
 const VERIFIED_AT_ONCE = 4
 
@@ -54,6 +60,7 @@ export async function createSignallingService(
     grantRelay: turn && ((node) => grantRelay(turn, node, Date.now())),
     ...(cluster && { cluster }),
   })
+  const newcomers = createSlices(WELCOME_MS, MOST_WAITING)
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -67,15 +74,14 @@ export async function createSignallingService(
       const address = clientAddress(request)
       const wait = signalling.wait(address)
       if (wait > 0) {
-        const seconds = Math.ceil(wait / 1000)
-        socket.end(
-          `HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nRetry-After: ${seconds}\r\nContent-Length: 0\r\n\r\n`,
-        )
+        turnAway(socket, '429 Too Many Requests', wait)
         return
       }
-      sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        signalling.accept(wrapSocket(webSocket), address)
-      })
+      const welcome = () =>
+        sockets.handleUpgrade(request, socket, head, (webSocket) => {
+          signalling.accept(wrapSocket(webSocket), address)
+        })
+      if (!newcomers.push(welcome)) turnAway(socket, '503 Service Unavailable', BUSY_MS)
     },
     counts() {
       const { peers, rooms } = signalling.summary()
@@ -93,6 +99,11 @@ export async function createSignallingService(
       await cluster?.close()
     },
   }
+}
+
+function turnAway(socket: Duplex, status: string, waitMs: number): void {
+  const seconds = Math.ceil(waitMs / 1000)
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nRetry-After: ${seconds}\r\nContent-Length: 0\r\n\r\n`)
 }
 
 function wrapSocket(webSocket: WebSocket): SignalSocket {
@@ -117,7 +128,8 @@ function wrapSocket(webSocket: WebSocket): SignalSocket {
     },
     onMessage(listener) {
       webSocket.on('message', (data: Buffer, isBinary) => {
-        if (isBinary) listener(new Uint8Array(data))
+        // Not a copy: most of what comes too fast is dropped unread.
+        if (isBinary) listener(new Uint8Array(data.buffer, data.byteOffset, data.length))
         else webSocket.close(UNSUPPORTED_DATA, 'only binary frames are understood here')
       })
     },

@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '#core/clock.ts'
 import { equalBytes, toHex } from '#core/crypto/bytes.ts'
 import type { Identity, Verifier } from '#core/crypto/identity.ts'
-import { roomId, verifyRoomProof } from '#core/crypto/room.ts'
+import { roomId, roomProofMessage } from '#core/crypto/room.ts'
 import { CentramError, errorCode, errorMessage } from '#core/errors.ts'
 import { admitHeader, openFrame, openSelfSigned, type Message } from '#core/protocol/codec.ts'
 import { PROTOCOL_VERSION } from '#core/protocol/frame.ts'
@@ -20,6 +20,7 @@ import { newCaller, type Turns } from './turns.ts'
 export interface SignalSocket {
   send(bytes: Uint8Array): void
   close(reason: string): void
+  /** The bytes are the listener's only while it runs. */
   onMessage(listener: (bytes: Uint8Array) => void): void
   onClose(listener: () => void): void
   /** Bytes given to `send` that have not left yet. */
@@ -87,7 +88,7 @@ const RELAYED: ReadonlySet<string> = new Set(['SIGNAL_DESCRIPTION', 'SIGNAL_CAND
 const THROTTLED_EVERY_MS = 1000
 const NO_SESSION = new Uint8Array(16)
 /** Who sends too fast is not read for this long, and twice as long each time after, up to the longest. */
-const FIRST_PAUSE_MS = 250
+const FIRST_PAUSE_MS = 1_000
 const LAST_PAUSE_MS = 8_000
 
 export function serveConnection(options: ConnectionOptions): { close(reason: string): void } {
@@ -205,7 +206,7 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
     rooms.register(member)
   }
 
-  const joinRoom = (self: Member, body: BodyOf<'SIGNAL_ROOM_JOIN'>) => {
+  const joinRoom = async (self: Member, body: BodyOf<'SIGNAL_ROOM_JOIN'>) => {
     self.name = body.name
     rooms.showNearby(self, body.nearby ?? false)
     if (body.room === null) {
@@ -213,10 +214,11 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
       return
     }
     const { id, key, proof } = body.room
-    const context = transcript ?? NO_SESSION
-    if (!equalBytes(roomId(key), id) || !verifyRoomProof(key, context, self.key, proof)) {
+    const claim = roomProofMessage(transcript ?? NO_SESSION, self.key)
+    if (!equalBytes(roomId(key), id) || !(await inTurn(() => verifier(key, claim, proof)))) {
       throw violation('the room’s secret was not proven')
     }
+    if (closed) return
     if (self.room === toHex(id)) {
       rooms.rename(self)
       return
@@ -257,7 +259,7 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
     receiver.accept(header)
     switch (message.name) {
       case 'SIGNAL_ROOM_JOIN':
-        joinRoom(member, message.body)
+        await joinRoom(member, message.body)
         break
       case 'SESSION_PING':
         trySend('SESSION_PONG', { ping: message.body.ping })
@@ -301,7 +303,7 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
     }
     const limit = !bucket.take(now) ? 'connection' : !options.addressBucket.take(now) ? 'address' : null
     if (limit === null) {
-      inbox.push(bytes)
+      inbox.push(bytes.slice())
       return
     }
     if (now - lastDrop > limits.forgiveMs) {

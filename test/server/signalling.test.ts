@@ -281,15 +281,15 @@ describe('limits', () => {
     }
     await hurry()
     await hurry()
-    expect(ada.pauses).toEqual([250])
-    for (const wait of [250, 500, 1000]) {
+    expect(ada.pauses).toEqual([1000])
+    for (const wait of [1000, 2000, 4000]) {
       await server.clock.advance(wait)
       await hurry()
     }
-    expect(ada.pauses).toEqual([250, 500, 1000, 2000])
-    await server.clock.advance(12_000)
+    expect(ada.pauses).toEqual([1000, 2000, 4000, 8000])
+    await server.clock.advance(20_000)
     await hurry()
-    expect(ada.pauses.at(-1)).toBe(250)
+    expect(ada.pauses.at(-1)).toBe(1000)
     expect(ben.pauses).toEqual([])
   })
 

@@ -9,6 +9,8 @@ const MAX_IDS = 4096
 
 export interface GossipPeer {
   readonly id: string
+  /** When its link was opened. Of what was said before, a node that began anew may know nothing. */
+  readonly linkedAt: number
   /** That it cares for. */
   readonly topics: Set<string>
   /** When it said that it has the news already. */
@@ -29,6 +31,7 @@ export interface GossipPeer {
 export function createGossipPeer(id: string, rates: GossipRates, now: number): GossipPeer {
   return {
     id,
+    linkedAt: now,
     topics: new Set(),
     unwanted: new Map(),
     served: new Map(),

@@ -180,8 +180,10 @@ export function createGossip(options: GossipOptions): Gossip {
       const now = clock.now()
       if (backoff !== undefined && backoff.until > now) {
         const isFlood = now - backoff.since < parameters.graftFloodMs
+        // A tab that was reloaded grafts in every topic at once, and knows of no PRUNE until it hears this one.
+        const wasTold = backoff.since >= peer.linkedAt
         prune(peer.id, topic, mesh, parameters.backoffMs, false)
-        misbehaved(peer, isFlood ? 2 : 1)
+        if (wasTold) misbehaved(peer, isFlood ? 2 : 1)
       } else if (scores.of(peer.id) < 0) {
         prune(peer.id, topic, mesh, parameters.backoffMs, false)
       } else if (mesh.peers.size >= parameters.mesh.high) {

@@ -91,7 +91,7 @@ export function createLanes(options: LanesOptions): Lanes {
     firstSession(),
     ...[...sending.values()]
       .slice(0, wanted)
-      .flatMap(({ link: { state, session } }) => (state === 'open' && session !== null ? [session] : [])),
+      .flatMap(({ link: { state, session } }) => (state === 'open' && session?.writable ? [session] : [])),
   ]
   const leastLoaded = (): Session =>
     openSessions().reduce((least, session) => (session.waitingBytes < least.waitingBytes ? session : least))

@@ -78,6 +78,8 @@ export interface SessionOptions extends HandshakeOptions {
 
 export interface Session {
   readonly state: 'opening' | 'open' | 'ended'
+  /** False where messages cannot leave; of a link that broke, already while what it had brought is still handled. */
+  readonly writable: boolean
   readonly stalled: boolean
   /** Null before the first answer to a ping. */
   readonly roundTripMs: number | null
@@ -108,6 +110,7 @@ export function createSession(options: SessionOptions): Session {
   const complaints = createTokenBucket(COMPLAINTS, clock.now())
   const passedOn = createTokenBucket(PASSED_ON, clock.now())
   let state: Session['state'] = 'opening'
+  let isBroken = false
   let heartbeat: Heartbeat | null = null
   let handshakeTimer: Timer | null = null
 
@@ -286,6 +289,7 @@ export function createSession(options: SessionOptions): Session {
   })
   /** What came before the end is still delivered: the goodbye that explains it, above all. */
   const broken = (reason: string) => {
+    isBroken = true
     outbox.stop()
     void inbox.idle().then(() => {
       finish({ code: 'CHANNEL_CLOSED', message: `The link closed: ${reason}.`, by: 'remote' })
@@ -301,6 +305,9 @@ export function createSession(options: SessionOptions): Session {
   return {
     get state() {
       return state
+    },
+    get writable() {
+      return state === 'open' && !isBroken
     },
     suspect: (isSuspect) => heartbeat?.suspect(isSuspect),
     get stalled() {

@@ -15,6 +15,10 @@ const KEYS = { ada: new Uint8Array(32).fill(1), ben: new Uint8Array(32).fill(2) 
 interface FakeLane extends LaneLink {
   readonly signals: LinkSignal[]
   ended: SessionEnd | null
+  /** Its connection broke, and what it brought is still being handled. */
+  isBroken: boolean
+  /** Messages sent on it. */
+  sent: number
 }
 
 /** One side's lanes over links that do nothing. */
@@ -24,8 +28,11 @@ function start(self: keyof typeof KEYS, peer: keyof typeof KEYS, id = 9, path: P
   const delivered: PeerMessage[] = []
   let sent = 0
   let bulkLost = 0
-  const session = (waitingBytes: () => number): Session => ({
+  const session = (waitingBytes: () => number, lane?: FakeLane): Session => ({
     state: 'open',
+    get writable() {
+      return lane?.isBroken !== true
+    },
     stalled: false,
     roundTripMs: 40,
     leastRoundTripMs: 40,
@@ -35,9 +42,10 @@ function start(self: keyof typeof KEYS, peer: keyof typeof KEYS, id = 9, path: P
     },
     send() {
       sent++
+      if (lane) lane.sent++
     },
     passOn: () => undefined,
-    drained: () => Promise.resolve(),
+    drained: () => (lane?.isBroken ? Promise.reject(new Error('closed')) : Promise.resolve()),
     complain: () => undefined,
     suspect: () => undefined,
     broken: () => undefined,
@@ -63,9 +71,10 @@ function start(self: keyof typeof KEYS, peer: keyof typeof KEYS, id = 9, path: P
     remoteKey: KEYS[peer],
     clock,
     createLink(options) {
-      const lane: FakeLane = { ...options, signals: [], ended: null }
+      const lane: FakeLane = { ...options, signals: [], ended: null, isBroken: false, sent: 0 }
       made.push(lane)
       return link(options, {
+        session: session(() => 0, lane),
         signalFromPeer: (signal) => lane.signals.push(signal),
         end(_reason, end) {
           lane.ended = end
@@ -165,6 +174,22 @@ it('a lane that this node opened is not for its peer to send on', async () => {
   made[0]?.events.onMessage(message('CONTENT_CHUNK'))
   expect(delivered).toEqual([])
   expect(made[0]?.ended?.code).toBe('PROTOCOL_VIOLATION')
+})
+
+it('a lane that broke carries nothing more, though what it brought is still handled', async () => {
+  const { clock, lanes, made } = start('ada', 'ben')
+  const send = () => lanes.send('STREAM_DATA', { stream: new Uint8Array(16), offset: 0 }, new Uint8Array(60_000))
+  for (let i = 0; made.length === 0 && i < 40; i++) {
+    send()
+    await clock.advance(500)
+  }
+  const [lane] = made as [FakeLane]
+  send()
+  expect(lane.sent).toBe(1)
+  for (const one of made) one.isBroken = true
+  send()
+  expect(lane.sent).toBe(1)
+  await lanes.drained()
 })
 
 it('a link through a relay gets none', async () => {

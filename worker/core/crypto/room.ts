@@ -26,7 +26,7 @@ export function openRoom(secret: Uint8Array): RoomKeys {
   return {
     id: roomId(publicKey),
     publicKey,
-    prove: (context, nodeKey) => signPlain(seed, proofBytes(context, nodeKey)),
+    prove: (context, nodeKey) => signPlain(seed, roomProofMessage(context, nodeKey)),
   }
 }
 
@@ -40,9 +40,10 @@ export function verifyRoomProof(
   nodeKey: Uint8Array,
   proof: Uint8Array,
 ): boolean {
-  return verifyPlain(publicKey, proofBytes(context, nodeKey), proof)
+  return verifyPlain(publicKey, roomProofMessage(context, nodeKey), proof)
 }
 
-function proofBytes(context: Uint8Array, nodeKey: Uint8Array): Uint8Array {
+/** What a proof signs with the room's key. */
+export function roomProofMessage(context: Uint8Array, nodeKey: Uint8Array): Uint8Array {
   return concatBytes(PROOF_DOMAIN, nodeKey, context)
 }

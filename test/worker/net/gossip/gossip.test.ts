@@ -236,6 +236,29 @@ describe('who does not keep to the rules', () => {
   })
 })
 
+describe('a tab that is reloaded', () => {
+  it('is not blamed for grafts where it does not know that it is to wait, and is once it was told', async () => {
+    const network = createGossipNetwork({ seed: 18, nodes: 2, degree: 1 })
+    const [ada, ben] = network.nodes as [FakeNode, FakeNode]
+    const topics = Array.from({ length: 8 }, (_, index) => `topic ${index}`)
+    for (const topic of topics) ada.gossip.subscribe(topic, { names: [], onNews: () => 'ignore' })
+    await network.advance(3 * SECOND)
+    // It takes its leave everywhere, and is back within the wait, with nothing of it in its memory.
+    for (const topic of topics) ada.gossip.onPrune(ben.id, { topic, backoffMs: 10_000, peers: [] })
+    ada.gossip.onPeerLost(ben.id)
+    await network.advance(SECOND)
+    ada.gossip.onPeerOpen(ben.id)
+    const graftAll = () => {
+      for (const topic of topics) ada.gossip.onGraft(ben.id, { topic })
+    }
+    graftAll()
+    expect(ada.refused.size).toBe(0)
+    for (const topic of topics) expect(ada.gossip.meshOf(topic)).toEqual([])
+    graftAll()
+    expect(ada.refused.has(ben.id)).toBe(true)
+  })
+})
+
 describe('who is merely slow', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8])('keeps its links and hears all news (seed %i)', async (seed) => {
     expect(await isKindToSlowNodes(seed)).toBe(true)
