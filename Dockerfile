@@ -18,7 +18,8 @@ RUN apt-get update \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY --from=build --chown=root:root /app /app
-ENV NODE_ENV=production XDG_DATA_HOME=/data XDG_CACHE_HOME=/data/cache CENTRAM_HOST=0.0.0.0 CENTRAM_OPEN=no
+ENV NODE_ENV=production XDG_DATA_HOME=/data XDG_CACHE_HOME=/data/cache CENTRAM_HOST=0.0.0.0 CENTRAM_OPEN=no \
+  NODE_OPTIONS=--max-semi-space-size=32
 RUN mkdir -p /data && chown node:node /data
 USER node
 VOLUME /data

@@ -25,6 +25,8 @@ const MAX_REASON_BYTES = 123
 const CLOSE_GRACE_MS = 500
 /** Who does not answer a close in this time is cut off: it may be pouring on. */
 const CLOSE_PATIENCE_MS = 3_000
+/** The same of one that is not read any more: enough to get the reason across. */
+const REFUSED_PATIENCE_MS = 500
 /** Of the time between two looks at what the sockets brought; a wave of newcomers waits behind itself. */
 const WELCOME_MS = 2
 const MOST_WAITING = 2_000
@@ -110,6 +112,7 @@ function wrapSocket(webSocket: WebSocket): SignalSocket {
   // Too large a frame, broken UTF-8 or a reset: ws closes the socket by itself, and `close` follows.
   webSocket.on('error', () => undefined)
   let resume: NodeJS.Timeout | undefined
+  let isRefused = false
   let cut: NodeJS.Timeout | undefined
   webSocket.on('close', () => {
     clearTimeout(resume)
@@ -119,16 +122,17 @@ function wrapSocket(webSocket: WebSocket): SignalSocket {
     send: (bytes) => webSocket.send(bytes),
     close(reason) {
       webSocket.close(NORMAL_CLOSURE, cutReason(reason))
-      cut ??= setTimeout(() => webSocket.terminate(), CLOSE_PATIENCE_MS)
+      cut ??= setTimeout(() => webSocket.terminate(), isRefused ? REFUSED_PATIENCE_MS : CLOSE_PATIENCE_MS)
     },
     pause(milliseconds) {
       clearTimeout(resume)
       webSocket.pause()
-      if (milliseconds !== Number.POSITIVE_INFINITY) resume = setTimeout(() => webSocket.resume(), milliseconds)
+      isRefused = milliseconds === Number.POSITIVE_INFINITY
+      if (!isRefused) resume = setTimeout(() => webSocket.resume(), milliseconds)
     },
     onMessage(listener) {
       webSocket.on('message', (data: Buffer, isBinary) => {
-        // Not a copy: most of what comes too fast is dropped unread.
+        // Not a copy: what waits shares the memory that it was read into.
         if (isBinary) listener(new Uint8Array(data.buffer, data.byteOffset, data.length))
         else webSocket.close(UNSUPPORTED_DATA, 'only binary frames are understood here')
       })

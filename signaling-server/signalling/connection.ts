@@ -20,7 +20,6 @@ import { newCaller, type Turns } from './turns.ts'
 export interface SignalSocket {
   send(bytes: Uint8Array): void
   close(reason: string): void
-  /** The bytes are the listener's only while it runs. */
   onMessage(listener: (bytes: Uint8Array) => void): void
   onClose(listener: () => void): void
   /** Bytes given to `send` that have not left yet. */
@@ -301,9 +300,11 @@ export function serveConnection(options: ConnectionOptions): { close(reason: str
       refuse(new CentramError('FRAME_TOO_LARGE', `A frame may have ${limits.maxFrameBytes} bytes at most.`), null)
       return
     }
-    const limit = !bucket.take(now) ? 'connection' : !options.addressBucket.take(now) ? 'address' : null
+    const most = limits.maxWaitingFrames[options.turns?.isBusy ? 'busy' : 'quiet']
+    const isFast = inbox.waiting >= most || !bucket.take(now)
+    const limit = isFast ? 'connection' : !options.addressBucket.take(now) ? 'address' : null
     if (limit === null) {
-      inbox.push(bytes.slice())
+      inbox.push(bytes)
       return
     }
     if (now - lastDrop > limits.forgiveMs) {

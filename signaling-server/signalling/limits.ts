@@ -6,6 +6,8 @@ export interface SignallingLimits {
   readonly maxFrameBytes: number
   /** Bytes that may wait in either direction of one connection. */
   readonly maxWaitingBytes: number
+  /** Frames of one connection that may wait to be verified, also while many others' wait; what comes on top came too fast. */
+  readonly maxWaitingFrames: { readonly quiet: number; readonly busy: number }
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
   readonly maxRoomMembers: number
@@ -34,6 +36,7 @@ export interface SignallingLimits {
 export const DEFAULT_LIMITS: SignallingLimits = {
   maxFrameBytes: 64 * 1024,
   maxWaitingBytes: 1024 * 1024,
+  maxWaitingFrames: { quiet: 256, busy: 16 },
   maxConnections: 10_000,
   // Everyone behind one household's or school's address counts together.
   maxConnectionsPerAddress: 256,

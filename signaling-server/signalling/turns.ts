@@ -8,11 +8,15 @@ export interface Caller {
 }
 
 export interface Turns {
+  /** More wait than are soon done. */
+  readonly isBusy: boolean
   /** Runs `work` when it is the caller's turn. */
   take<T>(caller: Caller, work: () => Promise<T>): Promise<T>
 }
 
 const HALF_LIFE_MS = 5_000
+/** So many times those that run at once. */
+const BUSY = 4
 
 export const newCaller = (now: number): Caller => ({ used: 0, since: now })
 
@@ -38,6 +42,9 @@ export function createTurns(atOnce: number, now: () => number): Turns {
   }
 
   return {
+    get isBusy() {
+      return waiting.length > BUSY * atOnce
+    },
     async take(caller, work) {
       if (running >= atOnce) await new Promise<void>((start) => waiting.push({ caller, start }))
       running++

@@ -293,6 +293,21 @@ describe('limits', () => {
     expect(ben.pauses).toEqual([])
   })
 
+  it('lets only so many messages of a client wait to be verified', async () => {
+    const server = await createServer({ maxWaitingFrames: { quiet: 4, busy: 2 } })
+    const ada = await server.connect(1)
+    const ben = await server.connect(2)
+    for (const client of [ada, ben]) await client.register()
+    for (const client of [ada, ben]) await client.join(SECRET)
+    const frame = await ada.send('SIGNAL_CANDIDATE', candidate(ada, ben), { session: LINK, sequence: 0 })
+    for (let i = 0; i < 20; i++) ada.sendRaw(frame)
+    await listen(ada, ben)
+    // The first by itself; then one is verified while four wait.
+    expect(ben.relayed).toHaveLength(6)
+    expect(ada.last('SIGNAL_THROTTLED')?.limit).toBe('connection')
+    expect(ada.closed).toBeNull()
+  })
+
   it('puts out a client that floods on', async () => {
     const server = await createServer({ connectionRate: { perSecond: 10, burst: 20 }, maxDropped: 50 })
     const ada = await server.connect(1)

@@ -1,11 +1,12 @@
 // Byte strings: comparison, joining, and hexadecimal text.
 
-const DIGITS = '0123456789abcdef'
+const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 export function toHex(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) text += DIGITS.charAt(byte >> 4) + DIGITS.charAt(byte & 15)
-  return text
+  // Joined at once: a text that grows piece by piece is kept as a tree of its pieces.
+  const digits: (string | undefined)[] = []
+  for (const byte of bytes) digits.push(DIGITS[byte])
+  return digits.join('')
 }
 
 /** The bytes of `text` in lower or upper case; null when it is not hexadecimal. */

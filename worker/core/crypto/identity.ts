@@ -49,7 +49,7 @@ const PROBE = {
   ) as Uint8Array<ArrayBuffer>,
 }
 
-const KEY_CACHE_SIZE = 256
+const KEY_CACHE_SIZE = 1024
 
 /** Creates a new identity: in WebCrypto when `subtle` knows Ed25519, else from a seed of `random(32)`. */
 export async function generateIdentity(
@@ -114,12 +114,11 @@ function createSubtleVerifier(subtle: Ed25519Subtle): Verifier {
   const keys = new Map<string, Promise<object>>()
   const keyOf = (publicKey: Uint8Array): Promise<object> => {
     const name = toHex(publicKey)
-    let key = keys.get(name)
-    if (key === undefined) {
-      key = subtle.importKey('raw', plainBytes(publicKey), 'Ed25519', true, ['verify'])
-      if (keys.size >= KEY_CACHE_SIZE) keys.delete(keys.keys().next().value as string)
-      keys.set(name, key)
-    }
+    const key = keys.get(name) ?? subtle.importKey('raw', plainBytes(publicKey), 'Ed25519', true, ['verify'])
+    // What was used last is forgotten last.
+    keys.delete(name)
+    keys.set(name, key)
+    if (keys.size > KEY_CACHE_SIZE) keys.delete(keys.keys().next().value as string)
     return key
   }
   return async (publicKey, message, signature) => {

@@ -12,6 +12,8 @@ export interface InboxOptions {
 
 export interface Inbox {
   push(frame: Uint8Array): void
+  /** Frames whose turn has not come. */
+  readonly waiting: number
   /** Resolves once all that was pushed is delivered (or never will be). */
   idle(): Promise<void>
   stop(): void
@@ -50,6 +52,9 @@ export function createInbox(options: InboxOptions): Inbox {
       waiting.push(frame)
       waitingBytes += frame.length
       running ??= run()
+    },
+    get waiting() {
+      return waiting.length
     },
     idle: () => running ?? Promise.resolve(),
     stop() {

@@ -36,7 +36,7 @@ export interface Receiver {
 
 export function createReceiver(state: SessionState, options: ReceiverOptions): Receiver {
   let session: Uint8Array = new Uint8Array(16)
-  const createCount = () => ({ next: 0, window: createReplayWindow() })
+  const createCount = () => ({ next: 0, window: options.order === 'window' ? createReplayWindow() : null })
   let counts = { interactive: createCount(), bulk: createCount() }
   return {
     state,
@@ -53,7 +53,7 @@ export function createReceiver(state: SessionState, options: ReceiverOptions): R
       if (!definition.states.includes(this.state) || !options.directions.includes(definition.direction)) {
         throw new CentramError('PROTOCOL_VIOLATION', `A ${name} was refused: it is not expected now (${this.state}).`)
       }
-      const repeated = options.order === 'window' ? window.check(header.sequence) !== 'new' : header.sequence < next
+      const repeated = window ? window.check(header.sequence) !== 'new' : header.sequence < next
       if (repeated) {
         throw new CentramError('REPLAYED', `A ${name} was refused: number ${header.sequence} came before.`)
       }
@@ -69,7 +69,7 @@ export function createReceiver(state: SessionState, options: ReceiverOptions): R
       if (definition === undefined) return
       const count = counts[priorityOf(definition)]
       count.next = header.sequence + 1
-      if (options.order === 'window') count.window.accept(header.sequence)
+      count.window?.accept(header.sequence)
     },
   }
 }
