@@ -225,6 +225,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .command('experiment [name]')
     .description('run a published experiment (--list), a .json file or a link from Lab; resumes where it was stopped')
     .option('--list', 'names the published experiments', false)
+    .option('--report <folder>', 'what the results in a folder say together, as Markdown')
     .option('--out <folder>', 'where state, result.json and result.csv are kept (default: experiments/NAME)')
     .option('--seeds <number>', 'seeds to run, from 1 on', parseCount(1, 50))
     .option('--rounds <number>', 'rounds of training and exchange', parseCount(1, 200))

@@ -75,8 +75,10 @@ export async function openHeadlessGpu(choice: GpuChoice): Promise<GpuContext | N
     }
     return none(
       'No GPU was found that Vulkan, Metal or Direct3D 12 offers to this process.',
-      'Install the graphics driver (on Debian `mesa-vulkan-drivers` or the vendor’s) and let this user open /dev/dri, or start ' +
-        'with --gpu software.',
+      choice === 'software'
+        ? 'Install Vulkan’s loader (on Debian `libvulkan1`), which finds SwiftShader for this process.'
+        : 'Install Vulkan’s loader and the graphics driver (on Debian `libvulkan1` with `mesa-vulkan-drivers` or the vendor’s) and ' +
+            'let this user open /dev/dri, or start with --gpu software.',
     )
   }
 }

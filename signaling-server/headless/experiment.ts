@@ -21,9 +21,12 @@ import { BASE_PROFILE } from '../../worker/gpu/profile.ts'
 import { createLearner } from '../../worker/train/learner.ts'
 import { PROJECT_FOLDER } from '../cli/project.ts'
 import { openHeadlessGpu, type GpuChoice } from './dawn.ts'
+import { reportStudy } from './study-report.ts'
 
 export interface ExperimentOptions {
   readonly list: boolean
+  /** A folder of results to say something about, instead of running anything. */
+  readonly report?: string
   readonly out?: string
   readonly seeds?: number
   readonly rounds?: number
@@ -38,6 +41,7 @@ const KNOWN: readonly Experiment[] = [...PUBLISHED.map(({ experiment }) => exper
 const PUBLIC = join(PROJECT_FOLDER, 'web', 'public')
 
 export async function runExperimentCommand(name: string | undefined, options: ExperimentOptions): Promise<number> {
+  if (options.report !== undefined) return reportStudy(options.report)
   if (options.list || name === undefined) {
     for (const { name: known, title } of KNOWN) console.log(`${known.padEnd(36)}${title}`)
     return options.list ? 0 : 1

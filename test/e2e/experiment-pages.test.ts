@@ -30,7 +30,10 @@ async function textOf(download: Download): Promise<string> {
 test('a published experiment is chosen, changed, run, paused, resumed and removed', async () => {
   const page = await openLab()
   const list = page.locator('experiment-list')
-  await list.getByLabel('Published experiment').selectOption('lora-slerp')
+  await list.getByLabel('Experiment', { exact: true }).selectOption('pair-novel-countries')
+  await list.getByText('beside own training and joint training').waitFor()
+  expect(await list.locator('select').first().innerText()).toContain('Two domains: novel and countries')
+  await list.getByLabel('Experiment', { exact: true }).selectOption('lora-slerp')
   await list.getByText('Settings', { exact: true }).click()
   await list.getByLabel('Seeds', { exact: true }).fill('0')
   await page.keyboard.press('Tab')

@@ -57,19 +57,30 @@ try {
 }
 
 /** What the long suites try the product with, beside Chromium. */
-const SERVERS = [
-  { name: 'coturn', command: 'turnserver', brew: 'coturn', what: 'relayed links' },
-  { name: 'redis-server', command: 'redis-server', brew: 'redis', what: 'several server processes' },
+const NEEDED = [
+  { name: 'coturn', isThere: () => quietly('turnserver', ['--version']), brew: 'coturn', what: 'relayed links' },
+  {
+    name: 'redis-server',
+    isThere: () => quietly('redis-server', ['--version']),
+    brew: 'redis',
+    what: 'several server processes',
+  },
+  { name: 'libvulkan1', isThere: hasVulkanLoader, brew: 'vulkan-loader', what: 'nodes without a browser' },
 ]
 if (process.argv.includes('--long')) {
-  for (const { name, command, brew, what } of SERVERS) {
-    if (quietly(command, ['--version'])) continue
+  for (const { name, isThere, brew, what } of NEEDED) {
+    if (isThere()) continue
     console.log(`The long tests need ${name}, and none was found: installing it.`)
-    if (installDebianPackage(name) && quietly(command, ['--version'])) continue
+    if (installDebianPackage(name) && isThere()) continue
     console.error(
-      `${name} could not be installed, and the tests of ${what} need its \`${command}\` command: install it as an ` +
-        `administrator (Debian and Ubuntu: apt-get install ${name}; macOS: brew install ${brew}).`,
+      `${name} could not be installed, and the tests of ${what} need it: install it as an administrator (Debian and Ubuntu: ` +
+        `apt-get install ${name}; macOS: brew install ${brew}).`,
     )
     process.exit(1)
   }
+}
+
+/** Elsewhere than on Linux the GPU of a process without a browser needs none. */
+function hasVulkanLoader() {
+  return process.platform !== 'linux' || quietly('sh', ['-c', '/sbin/ldconfig -p | grep -q libvulkan.so.1'])
 }

@@ -60,7 +60,7 @@ export function updatesOf(change: Change, under: Weights, config: ModelConfig): 
 
 /** One update of all, by the operator; each parent counts `weights` times where that is a matter of weights. */
 export function mergeUpdates(
-  operator: Exclude<AverageExchange['operator'], 'factors' | 'svd'>,
+  operator: Exclude<AverageExchange['operator'], 'factors' | 'core' | 'svd'>,
   parents: readonly Updates[],
   weights: readonly number[],
   seed: number,

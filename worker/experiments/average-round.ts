@@ -1,6 +1,6 @@
 // One common change for all nodes: how they begin from it, which offers go into the next one, and how they are combined.
 
-import type { AverageExchange } from '#core/experiments/experiment.ts'
+import { keepsAdapters, type AverageExchange } from '#core/experiments/experiment.ts'
 import { mean } from '#core/experiments/result.ts'
 import type { Change, Weights } from '../train/learner.ts'
 import {
@@ -13,17 +13,18 @@ import {
   type Updates,
 } from './average-changes.ts'
 import { createChange, measureApart, partSeed, type Lab } from './lab.ts'
+import { openCore } from './open-core.ts'
 import { countOffers, type Offers } from './offers.ts'
 import type { CellState } from './run-state.ts'
 
-type Operator = AverageExchange['operator']
-
-/** Adapters that stay adapters; the others are merged into the weights, and each round begins with new ones. */
-const keepsAdapters = (operator: Operator): operator is 'factors' | 'svd' =>
-  operator === 'factors' || operator === 'svd'
-
 /** What there is before the first round. */
-export function openAverage(lab: Lab, { operator, when }: AverageExchange, node: number, freezeA: boolean): Change {
+export async function openAverage(
+  lab: Lab,
+  { operator, when }: AverageExchange,
+  node: number,
+  freezeA: boolean,
+): Promise<Change> {
+  if (operator === 'core') return openCore(lab)
   if (when === 'rounds' && !keepsAdapters(operator)) return { kind: 'full', weights: lab.weights }
   // Factors that are averaged apart begin alike.
   return createChange(lab, keepsAdapters(operator) ? 0 : node, freezeA)
@@ -59,7 +60,8 @@ export async function combine(
   const seed = partSeed(lab.seed, 0, before.rounds)
   if (keepsAdapters(operator)) {
     const adapters = offered.filter((change) => change.kind === 'lora')
-    const average = operator === 'factors' ? averageFactors : averageBySvd
+    // Between frozen factors the mean of B·R is B times that of R: nothing is lost.
+    const average = operator === 'svd' ? averageBySvd : averageFactors
     const of = (nodes: readonly number[]): Change =>
       nodes.length === 0 ? (before.changes[0] as Change) : average(nodes.map((node) => adapters[node]!))
     const accepted = await choose(lab, exchange, offered.length, of)

@@ -63,6 +63,18 @@ export async function learn(
   return lab.learner.train(change, windows, planOf(trainer, trainer.steps, partSeed(lab.seed, node, round)), lab.signal)
 }
 
+/** The first step of all weights on what all honest nodes read first: where training would go, were it not for the rank. */
+export async function firstStep(lab: Lab): Promise<Weights> {
+  stopIfAsked(lab)
+  const { trainer, nodes } = lab.experiment
+  const windows = nodes.flatMap((node, index) =>
+    node.offers ? [] : windowsOf(lab, node, index, 0).slice(0, trainer.batch),
+  )
+  const plan = { ...planOf(trainer, 1, partSeed(lab.seed, 0, 0)), batchSize: windows.length }
+  const { change } = await lab.learner.train({ kind: 'full', weights: lab.weights }, windows, plan, lab.signal)
+  return change.kind === 'full' ? change.weights : lab.weights
+}
+
 /** What one node learns in one round from what all honest ones read, in as many steps as all of them. */
 export async function learnJointly(
   lab: Lab,

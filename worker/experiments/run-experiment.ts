@@ -55,7 +55,7 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
       const place = arms.indexOf(arm)
       const done = (round: number, share: number) =>
         onProgress(before + 1 + place * perArm + (round + share) * nodes.length)
-      let cell = current?.seed === seed && current.arm === arm.name ? current : beginCell(lab, arm, base)
+      let cell = current?.seed === seed && current.arm === arm.name ? current : await beginCell(lab, arm, base)
       done(cell.rounds, 0)
       while (cell.rounds < rounds) {
         cell = await runRound(lab, cell, arm, (share) => done(cell.rounds, share))
@@ -75,17 +75,23 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
 const changesOf = ({ nodes }: Experiment, exchange: Exchange): number =>
   exchange.kind === 'joint' || (exchange.kind === 'average' && exchange.when === 'rounds') ? 1 : nodes.length
 
-function beginCell(lab: Lab, { name, exchange, freezeA }: Arm, base: Losses): CellState {
+async function beginCell(lab: Lab, { name, exchange, freezeA }: Arm, base: Losses): Promise<CellState> {
   const { experiment, seed } = lab
   const isFrozen = freezeA ?? experiment.trainer.freezeA
+  const changes: Change[] = []
+  for (let node = 0; node < changesOf(experiment, exchange); node++) {
+    changes.push(
+      exchange.kind === 'average'
+        ? await openAverage(lab, exchange, node, isFrozen)
+        : createChange(lab, node, isFrozen),
+    )
+  }
   return {
     arm: name,
     seed,
     base,
     rounds: 0,
-    changes: Array.from({ length: changesOf(experiment, exchange) }, (_, node) =>
-      exchange.kind === 'average' ? openAverage(lab, exchange, node, isFrozen) : createChange(lab, node, isFrozen),
-    ),
+    changes,
     offers: 0,
     accepted: 0,
     training: [],

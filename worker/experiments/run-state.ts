@@ -48,6 +48,7 @@ export function encodeRunState({ cells, current }: RunState): Uint8Array<ArrayBu
         parts.set(`${node}/${name}/a`, a)
         parts.set(`${node}/${name}/b`, b)
       }
+      for (const [name, basis] of change.bases ?? []) parts.set(`${node}/${name}/basis`, basis)
     }
   }
   const { changes, velocity = new Map<string, Float32Array>(), ...rest } = current ?? { changes: [] }
@@ -94,12 +95,22 @@ export async function decodeRunState(bytes: Uint8Array): Promise<RunState> {
     const own = under(node)
     if (lora === null) return { kind: 'full', weights: new Map(own) }
     const modules = new Map<string, LoraPair>()
+    const bases = new Map(
+      own.flatMap(([name, part]) =>
+        name.endsWith('/basis') ? [[name.slice(0, -'/basis'.length), part] as const] : [],
+      ),
+    )
     for (const [name, a] of own) {
       const module = name.replace(/\/a$/, '')
       const b = values.get(`${node}/${module}/b`)
       if (module !== name && b) modules.set(module, { a, b })
     }
-    return { kind: 'lora', adapter: { lora: lora.lora, modules }, freezeA: lora.freezeA }
+    return {
+      kind: 'lora',
+      adapter: { lora: lora.lora, modules },
+      freezeA: lora.freezeA,
+      ...(bases.size > 0 && { bases }),
+    }
   })
   const velocity = new Map(under(VELOCITY))
   return {

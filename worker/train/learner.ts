@@ -11,6 +11,7 @@ import type { PackedSequence } from '#core/training/pack-sequences.ts'
 import type { TrainingPlan } from '#core/training/training-plan.ts'
 import type { GpuContext } from '../gpu/context.ts'
 import type { KernelProfile } from '../gpu/profile.ts'
+import { createCoreSteps, type Bases } from './core-steps.ts'
 import { createTrainer } from './trainer.ts'
 import { createTrainingGraph, type Trained } from './training-graph.ts'
 import { readTensorValues } from './training-weights.ts'
@@ -22,6 +23,8 @@ export type Change =
       readonly kind: 'lora'
       readonly adapter: Adapter
       readonly freezeA: boolean
+      /** Where it is the square between frozen factors that is trained: B, whose products with it are the adapter's B. */
+      readonly bases?: Bases
       /** What it is trained over, where that is not the model as it is. */
       readonly weights?: Weights
     }
@@ -74,9 +77,11 @@ export function createLearner(
       const { opened, trained } = under(change)
       const trainer = await createTrainer(gpu, opened, { profile, plan, trained, train, ...(signal && { signal }) })
       try {
+        const core = change.kind === 'lora' && change.bases && createCoreSteps(change.adapter, change.bases, plan)
         let loss = 0
         while (trainer.step < trainer.steps) {
-          loss += (await inTurn(() => trainer.runStep(signal))).loss / trainer.steps
+          const step = () => (core ? trainer.runStepBy(core.update, signal) : trainer.runStep(signal))
+          loss += (await inTurn(step)).loss / trainer.steps
         }
         if (change.kind === 'full') return { change: { kind: 'full', weights: await trainer.read('values') }, loss }
         return { change: { ...change, adapter: await trainer.adapter() }, loss }

@@ -8,7 +8,7 @@ import { rotatedRows } from '../model/rotated-rows.ts'
 import { createTensor, destroyTensor, type Tensor } from '../gpu/tensor.ts'
 import type { GpuContext } from '../gpu/context.ts'
 import { paddedColumns, type TrainableMatrix } from '../gpu/trainable-matrix.ts'
-import type { Parameters } from './parameters.ts'
+import type { Parameter, Parameters } from './parameters.ts'
 
 export interface LoraModule {
   readonly a: TrainableMatrix
@@ -124,6 +124,26 @@ export function inAdapterOrder(
       const module = name.replace(/\.lora_b$/, '')
       const rows = module === name ? part : rotatedRows(config, module, part, lora.rank, 'back')
       return [name, new Float32Array(rows)]
+    }),
+  )
+}
+
+/** The way back: B of each module, in Hugging Face's row order, as the parameters hold it, cut into their parts. */
+export function inParameterOrder(
+  config: ModelConfig,
+  { lora }: Pick<Adapter, 'lora'>,
+  b: ReadonlyMap<string, Float32Array>,
+  parameters: readonly Pick<Parameter, 'name' | 'elements'>[],
+): Map<string, Float32Array> {
+  const taken = new Map<string, number>()
+  return new Map(
+    parameters.map(({ name, elements }) => {
+      const module = name.replace(/\.lora_b(:\d+)?$/, '')
+      const values = b.get(module)
+      if (!values) throw new CentramError('INTERNAL', `There is nothing to write to ${name}.`)
+      const from = taken.get(module) ?? 0
+      taken.set(module, from + elements)
+      return [name, rotatedRows(config, module, values, lora.rank).subarray(from, from + elements)]
     }),
   )
 }

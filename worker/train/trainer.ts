@@ -19,7 +19,7 @@ import type { GpuContext } from '../gpu/context.ts'
 import type { KernelProfile } from '../gpu/profile.ts'
 import { createSubmitter } from '../gpu/submit.ts'
 import type { Tensor } from '../gpu/tensor.ts'
-import { adapterOf, inAdapterOrder } from './lora-source.ts'
+import { adapterOf, inAdapterOrder, inParameterOrder } from './lora-source.ts'
 import { createOptimiser } from './optimiser.ts'
 import { writeParameter, type Parameter } from './parameters.ts'
 import { createPrivateGradients } from './private-gradients.ts'
@@ -65,6 +65,11 @@ export interface Trainer {
   readonly bytes: number
   /** Throws `CANCELLED` between micro-batches (the step is then not taken), `BAD_ARGUMENT` past the last step or budget. */
   runStep(signal?: AbortSignal): Promise<StepReport>
+  /**
+   * The same, with `update` in place of the optimiser: from the gradients of each B of an adapter whose A is frozen, by module, to its
+   * new values. Throws `BAD_ARGUMENT` where anything else is trained.
+   */
+  runStepBy(update: UpdateOfB, signal?: AbortSignal): Promise<StepReport>
   /** Mean loss of the held-out sequences in nats a token. Throws `BAD_ARGUMENT` where there are none. */
   evaluate(signal?: AbortSignal): Promise<number>
   checkpoint(): Promise<Uint8Array<ArrayBuffer>>
@@ -76,6 +81,9 @@ export interface Trainer {
   read(what: 'values' | 'gradient'): Promise<Map<string, Float32Array<ArrayBuffer>>>
   dispose(): void
 }
+
+type ByModule = ReadonlyMap<string, Float32Array<ArrayBuffer>>
+export type UpdateOfB = (gradients: ByModule, learningRate: number) => ByModule
 
 export async function createTrainer(gpu: GpuContext, model: OpenedModel, options: TrainerOptions): Promise<Trainer> {
   const { profile, plan, trained, train, heldOut = [], privacy, logitBytes, onProgress, signal } = options
@@ -128,6 +136,17 @@ export async function createTrainer(gpu: GpuContext, model: OpenedModel, options
     return { loss, gradientNorm, counted, tokens: micros.reduce((sum, { tokens }) => sum + tokens.length, 0) }
   }
 
+  async function gatherNumbers(stop?: AbortSignal) {
+    const gathered = await gather(stop)
+    if (Number.isFinite(gathered.gradientNorm)) return gathered
+    throw new CentramError('GPU_FAILED', 'The gradients are no longer numbers. Start again with a lower learning rate.')
+  }
+
+  const checkNotOver = () => {
+    if (step < plan.schedule.steps) return
+    throw new CentramError('BAD_ARGUMENT', `The run has ended after its ${plan.schedule.steps} steps.`)
+  }
+
   async function readAll(select: (parameter: Parameter) => Tensor): Promise<Map<string, Float32Array<ArrayBuffer>>> {
     const reads = parameters.map((parameter) => ({ buffer: select(parameter).buffer, bytes: select(parameter).bytes }))
     const bytes = await submitter.run([], reads)
@@ -150,26 +169,40 @@ export async function createTrainer(gpu: GpuContext, model: OpenedModel, options
     },
 
     async runStep(stop) {
-      if (step >= plan.schedule.steps) {
-        throw new CentramError('BAD_ARGUMENT', `The run has ended after its ${plan.schedule.steps} steps.`)
-      }
+      checkNotOver()
       if (privacy && !mayStep(privacy, step)) {
         throw new CentramError(
           'BAD_ARGUMENT',
           `The privacy budget of ${privacy.budget} is spent: one more step would cost more. The adapter is done as it is.`,
         )
       }
-      const gathered = await gather(stop)
-      if (!Number.isFinite(gathered.gradientNorm)) {
-        throw new CentramError(
-          'GPU_FAILED',
-          'The gradients are no longer numbers. Start again with a lower learning rate.',
-        )
-      }
+      const gathered = await gatherNumbers(stop)
       const learningRate = learningRateAt(plan.schedule, step)
       optimiser.apply({ ...plan, learningRate }, step + 1, privately === undefined)
       step++
       return { step, learningRate, ...gathered, ...(privacy && { epsilon: spentEpsilon(privacy, step) }) }
+    },
+
+    async runStepBy(update, stop) {
+      checkNotOver()
+      if (trained.kind === 'full' || !trained.freezeA || privacy) {
+        throw new CentramError('BAD_ARGUMENT', 'Only the B of an adapter can be stepped by hand, and not privately.')
+      }
+      const { adapter } = trained
+      const gathered = await gatherNumbers(stop)
+      const learningRate = learningRateAt(plan.schedule, step)
+      const gradients = inAdapterOrder(
+        model.config,
+        adapter,
+        joinParts(await readAll((parameter) => parameter.gradient)),
+      )
+      const byModule = new Map([...gradients].map(([name, part]) => [name.replace(/\.lora_b$/, ''), part]))
+      const values = inParameterOrder(model.config, adapter, update(byModule, learningRate), parameters)
+      for (const parameter of parameters) {
+        writeParameter(gpu, parameter, parameter.values, values.get(parameter.name) as Float32Array)
+      }
+      step++
+      return { step, learningRate, ...gathered }
     },
 
     async evaluate(stop) {

@@ -280,5 +280,8 @@ test('adapters survive being kept, and are mixed factor by factor', async () => 
     training: [1],
   }
   expect(await decodeRunState(encodeRunState({ cells: [], current }))).toEqual({ cells: [], current })
+  const framed = { ...x, bases: new Map([['blk.0.attn_qkv', Float32Array.of(0.6, 0.8)]]) }
+  const kept = await decodeRunState(encodeRunState({ cells: [], current: { ...current, changes: [framed, y] } }))
+  expect(kept.current?.changes).toEqual([framed, y])
   await expect(decodeRunState(new Uint8Array(64))).rejects.toThrow(expect.objectContaining({ name: 'CentramError' }))
 })

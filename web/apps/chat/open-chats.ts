@@ -66,7 +66,8 @@ export function createOpenChats(api: NodeApi, store: ChatStore, events: OpenChat
     current = next
     letGo(before)
     const { chat } = next
-    if (nodeId) void store.setOpen(nodeId, chat.turns.length > 0 ? chat.id : '')
+    // What is not written yet is named once it is: a page that is reloaded in between would look for it in vain.
+    if (nodeId && !unsaved.has(next)) void store.setOpen(nodeId, chat.turns.length > 0 ? chat.id : '')
     events.onChange()
   }
 
@@ -113,8 +114,8 @@ export function createOpenChats(api: NodeApi, store: ChatStore, events: OpenChat
       void flush()
       const chat = branchOff(current.chat, turnId, newId(), events.now())
       const branch = hold(chat)
-      view(branch)
       unsaved.add(branch)
+      view(branch)
       void flush()
     },
     async rename(chatId, title) {

@@ -2,10 +2,11 @@
 
 import { formatNumber } from '../../ui/format.ts'
 import { locale } from '../../ui/language.ts'
-import type { Experiment } from '#core/experiments/experiment.ts'
+import { ownDomain, type Experiment } from '#core/experiments/experiment.ts'
 import type { MeanInterval } from '#core/experiments/interval.ts'
 import { findPublished } from '#core/experiments/published.ts'
 import type { Measure } from '#core/experiments/report.ts'
+import { STUDY } from '#core/experiments/study.ts'
 import { experimentWords } from './words/lab-words.ts'
 
 export function formatMeasure(value: number, measure: Measure): string {
@@ -24,10 +25,20 @@ export function formatInterval({ low, high }: MeanInterval, measure: Measure): s
 
 export const armTitle = (name: string): string => experimentWords().arms[name] ?? name
 
-/** The title in the page's language where it is one of the published, else as its maker wrote it. */
-export function experimentTitle({ name, title }: Experiment): string {
-  const isPublished = findPublished(name)?.experiment.title === title
-  return isPublished ? (experimentWords().titles[name] ?? title) : title
+/** The title in the page's language where it is a known experiment, else as its maker wrote it. */
+export function experimentTitle({ name, title, nodes }: Experiment): string {
+  const known = findPublished(name)?.experiment ?? STUDY.find((experiment) => experiment.name === name)
+  if (known?.title !== title) return title
+  const { titles, domains, pairTitle, peersTitle } = experimentWords()
+  const [one, other] = nodes
+  if (name.startsWith('pair-') && one && other) return pairTitle(domains[ownDomain(one)], domains[ownDomain(other)])
+  return name.startsWith('peers-') ? peersTitle(nodes.length) : (titles[name] ?? title)
+}
+
+/** What it is about, in a sentence; empty for one of somebody's own. */
+export function experimentAbout({ name }: Experiment): string {
+  const { abouts, pairAbout, peersAbout } = experimentWords()
+  return abouts[name] ?? (name.startsWith('pair-') ? pairAbout : name.startsWith('peers-') ? peersAbout : '')
 }
 
 /** What differs from the published variant of that name, one phrase each; null where there is none of that name. */

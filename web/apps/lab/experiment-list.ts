@@ -4,6 +4,7 @@ import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import { parseExperiment, type Experiment } from '#core/experiments/experiment.ts'
 import { PUBLISHED } from '#core/experiments/published.ts'
+import { STUDY } from '#core/experiments/study.ts'
 import { decodeSharedRun, EXPERIMENT_QUERY, type SharedRun } from '#core/experiments/share-link.ts'
 import type { NodeApi, NodeState } from '../../../worker/node/api.ts'
 import { baseStyles } from '../../ui/base-styles.ts'
@@ -12,10 +13,15 @@ import '../../ui/copy-button.ts'
 import { formatCount } from '../../ui/format.ts'
 import './experiment-card.ts'
 import { linkTo } from './experiment-card.ts'
-import { experimentTitle } from './experiment-figures.ts'
+import { experimentAbout, experimentTitle } from './experiment-figures.ts'
 import './experiment-settings.ts'
 import { choiceField, fieldStyles } from './fields.ts'
 import { experimentWords } from './words/lab-words.ts'
+
+const LISTED = [
+  ...PUBLISHED.map(({ experiment }) => ({ experiment, group: 'published' as const })),
+  ...STUDY.map((experiment) => ({ experiment, group: 'study' as const })),
+]
 
 export class ExperimentList extends LitElement {
   static override properties = {
@@ -107,18 +113,22 @@ export class ExperimentList extends LitElement {
     const wrong = whatIsWrong(chosen)
     const { gpu } = state
     const title = (experiment: Experiment) => experimentTitle(experiment)
-    const isListed = PUBLISHED.some(({ experiment }) => experiment.name === chosen.name)
+    const isListed = LISTED.some(({ experiment }) => experiment.name === chosen.name)
     return html`<p class="intro soft">${words.intro}</p>
       <form novalidate @submit=${(event: Event) => this.start(event)}>
         <div class="choice">
           ${choiceField({
-            label: words.published,
+            label: words.choice,
             value: chosen.name,
             options: [
-              ...PUBLISHED.map(({ experiment }) => ({ value: experiment.name, label: title(experiment) })),
+              ...LISTED.map(({ experiment, group }) => ({
+                value: experiment.name,
+                label: title(experiment),
+                group: words.groups[group],
+              })),
               ...(isListed ? [] : [{ value: chosen.name, label: title(chosen) }]),
             ],
-            hint: words.abouts[chosen.name] ?? '',
+            hint: experimentAbout(chosen),
             onChange: (name) => this.choose(name),
           })}
         </div>
@@ -175,7 +185,7 @@ export class ExperimentList extends LitElement {
   }
 
   private choose(name: string): void {
-    const found = PUBLISHED.find(({ experiment }) => experiment.name === name)
+    const found = LISTED.find(({ experiment }) => experiment.name === name)
     if (found) this.chosen = found.experiment
   }
 

@@ -66,10 +66,11 @@ const exchangeSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('average'),
     /**
-     * `factors`: means of A and B apart (FedAvg). `svd`: the mean of ΔW, cut back to the rank. The others keep ΔW whole, merged into
-     * the common weights: its mean (`exact`), by a merge operator, or with weights found on the probes (`learned`).
+     * `factors`: means of A and B apart (FedAvg). `core`: all share frozen B and A, and the mean is of what is trained between them
+     * (Fed-SB). `svd`: the mean of ΔW, cut back to the rank. The others keep ΔW whole, merged into the common weights: its mean
+     * (`exact`), by a merge operator, or with weights found on the probes (`learned`).
      */
-    operator: z.enum(['factors', 'svd', 'exact', 'ties', 'dare-ties', 'slerp', 'learned']),
+    operator: z.enum(['factors', 'core', 'svd', 'exact', 'ties', 'dare-ties', 'slerp', 'learned']),
     /** After every round, or once after the last. */
     when: z.enum(['rounds', 'end']),
     outer: z.optional(outerSchema),
@@ -142,9 +143,13 @@ export function parseExperiment(value: unknown): Experiment {
   return experiment
 }
 
+/** Averages that are adapters again; the others are merged into the weights, and each round begins with new adapters. */
+export const keepsAdapters = (operator: AverageExchange['operator']): operator is 'factors' | 'core' | 'svd' =>
+  operator === 'factors' || operator === 'core' || operator === 'svd'
+
 /** Averages of adapters keep no ΔW apart, which an outer optimiser needs and a whole model is. */
 const lacksUpdates = ({ trainer }: Experiment, { operator, outer }: AverageExchange): boolean =>
-  (operator === 'factors' || operator === 'svd') && (outer !== undefined || trainer.kind === 'full')
+  keepsAdapters(operator) && (outer !== undefined || trainer.kind === 'full')
 
 /** Those that offer what they learned; the measures are taken on them. */
 export const honestNodes = ({ nodes }: Pick<Experiment, 'nodes'>): readonly ExperimentNode[] =>

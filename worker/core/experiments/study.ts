@@ -68,6 +68,7 @@ const ARMS = study('fair-arms', 'Every way of putting together, three divergent 
   },
   { name: 'FedAvg of A and B', exchange: average('factors') },
   { name: 'FFA-LoRA', exchange: average('factors'), freezeA: true },
+  { name: 'Fed-SB', exchange: average('core') },
   { name: 'exact ΔW', exchange: average('exact') },
   { name: 'exact ΔW, shared A', exchange: average('exact'), freezeA: true },
   { name: 'stacked, SVD', exchange: average('svd') },

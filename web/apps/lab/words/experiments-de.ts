@@ -10,13 +10,17 @@ export const experimentsDe: typeof experimentsEn = {
     'In diesem Tab werden mehrere Knoten gespielt: Jeder lernt an seinem eigenen Text, dann tauschen sie aus, was sie gelernt ' +
     'haben. Zurückgehaltener Text, den kein Training und keine Entscheidung je sieht, zeigt, ob sie besser wurden: am eigenen ' +
     'Text und an allen.',
-  published: 'Veröffentlichter Versuch',
+  choice: 'Versuch',
+  groups: { published: 'Veröffentlichte Varianten', study: 'Die faire Prüfung' },
   titles: {
     'delta-divergent': 'Delta, verschiedene Texte',
     'lora-divergent': 'LoRA, verschiedene Texte',
     'lora-registers': 'LoRA, ein Gebiet (Sprachstile)',
     'lora-slerp': 'LoRA, mit SLERP gemischt (ein Gebiet)',
     'lora-overlap': 'LoRA, reiche Daten mit gemeinsamen Themen',
+    'fair-arms': 'Alle Arten des Zusammenfügens, drei verschiedene Gebiete',
+    'fair-branches': 'Ganze Modelle: verzweigen, trainieren, zusammenführen',
+    'fair-planted': 'Sechs Knoten, von denen drei Schlechtes anbieten',
   },
   abouts: {
     'delta-divergent':
@@ -25,7 +29,16 @@ export const experimentsDe: typeof experimentsEn = {
     'lora-registers': 'LoRA-Adapter für Reden aus drei Zeiten: Sprachstile eines Gebiets.',
     'lora-slerp': 'Dasselbe, auf dem Großkreis gemischt statt auf der Geraden.',
     'lora-overlap': 'Jeder Knoten liest zur Hälfte seinen eigenen Text und zu je einem Viertel die der anderen.',
+    'fair-arms':
+      'Sechzehn Arme mit gleichem Text, gleichen Schritten und Startwerten. Das dauert lange: mit weniger Runden beginnen.',
+    'fair-branches': 'Jedes Gewicht wird für sich trainiert und gemittelt, einmal oder in jeder Runde.',
+    'fair-planted':
+      'Ob private Proben den entlarven, der eine umgekehrte, eine aufgeblähte oder eine erfundene Änderung anbietet.',
   },
+  pairTitle: (one, other) => `Zwei Gebiete: ${one} und ${other}`,
+  pairAbout: 'Das Verfahren, das geprüft wird, neben eigenem und gemeinsamem Training.',
+  peersTitle: (nodes) => `Das Verfahren mit ${many(nodes, 'Knoten', 'Knoten')}, gemessen an allen Gebieten`,
+  peersAbout: 'Ein Punkt der Kurve des Verlusts über die Zahl der Knoten.',
   domains: {
     novel: 'Roman',
     countries: 'Länder',
@@ -101,7 +114,23 @@ export const experimentsDe: typeof experimentsEn = {
     many(seeds, 'Startwert', 'Startwerte'),
   on: (adapters) => `auf ${adapters}`,
   measures: { own: 'Δ eigener Text', generalist: 'Δ alle Texte', cross: 'Δ fremde Texte', accepted: 'angenommen' },
-  arms: { 'own only': 'nur eigenes', exchange: 'Austausch', joint: 'gemeinsam' },
+  arms: {
+    'own only': 'nur eigenes',
+    exchange: 'Austausch',
+    joint: 'gemeinsam',
+    '0.85/0.15 mix': 'Mischung 0,85/0,15',
+    'FedAvg of A and B': 'FedAvg von A und B',
+    'exact ΔW': 'ΔW genau',
+    'exact ΔW, shared A': 'ΔW genau, gemeinsames A',
+    'stacked, SVD': 'gestapelt, SVD',
+    'learned weights': 'gelernte Gewichte',
+    'merged once': 'einmal zusammengeführt',
+    'outer momentum': 'äußerer Schwung',
+    protocol: 'das Verfahren',
+    'branch-train-merge': 'verzweigt, zusammengeführt',
+    'exact, every round': 'genau, jede Runde',
+    'no gate': 'ohne Prüfung',
+  },
   table: 'Mittel über die Startwerte mit 95-%-Intervallen',
   columns: {
     arm: 'Arm',

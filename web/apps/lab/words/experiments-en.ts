@@ -7,13 +7,17 @@ export const experimentsEn = {
   intro:
     'Several nodes are played in this tab: each trains on its own text, then they exchange what they learned. Held-out text, ' +
     'which no training and no decision ever sees, tells whether they became better, at their own text and at all of them.',
-  published: 'Published experiment',
+  choice: 'Experiment',
+  groups: { published: 'Published variants', study: 'The fair test' },
   titles: {
     'delta-divergent': 'Delta, divergent corpora',
     'lora-divergent': 'LoRA, divergent corpora',
     'lora-registers': 'LoRA, same domain (registers)',
     'lora-slerp': 'LoRA, SLERP operator (same domain)',
     'lora-overlap': 'LoRA, topic-overlap rich data',
+    'fair-arms': 'Every way of putting together, three divergent domains',
+    'fair-branches': 'Whole models: branch, train, merge',
+    'fair-planted': 'Six nodes, of which three offer something bad',
   } as Readonly<Record<string, string>>,
   abouts: {
     'delta-divergent':
@@ -22,7 +26,14 @@ export const experimentsEn = {
     'lora-registers': 'LoRA adapters on speeches of three eras: registers of one domain.',
     'lora-slerp': 'The same, mixed along the great circle instead of the straight line.',
     'lora-overlap': 'Each node reads half of its own text and a quarter of each other’s.',
+    'fair-arms': 'Sixteen arms with the same text, steps and seeds. It takes long: begin with fewer rounds.',
+    'fair-branches': 'Every weight is trained apart and averaged, once or every round.',
+    'fair-planted': 'Whether private probes find out who offers a turned, an inflated or a made-up change.',
   } as Readonly<Record<string, string>>,
+  pairTitle: (one: string, other: string) => `Two domains: ${one} and ${other}`,
+  pairAbout: 'The protocol that is put to the test, beside own training and joint training.',
+  peersTitle: (nodes: number) => `The protocol with ${many(nodes, 'node')}, measured on every domain`,
+  peersAbout: 'One point of the curve of loss by the number of peers.',
   domains: {
     novel: 'novel',
     countries: 'countries',
@@ -96,7 +107,8 @@ export const experimentsEn = {
     `${many(nodes, 'node')}, ${many(rounds, 'round')} of ${many(steps, 'step')}, ${many(seeds, 'seed')}`,
   on: (adapters: string) => `on ${adapters}`,
   measures: { own: 'own Δ', generalist: 'generalist Δ', cross: 'cross Δ', accepted: 'accepted' },
-  arms: { 'own only': 'own only', exchange: 'exchange', joint: 'joint' } as Readonly<Record<string, string>>,
+  /** Where the language of the page has other words than the data. */
+  arms: {} as Readonly<Record<string, string>>,
   table: 'Means over the seeds with their 95 % intervals',
   columns: {
     arm: 'Arm',
